@@ -7,7 +7,7 @@ for something else; a receiver leaves fields that it does not know, and keeps th
 
 import hashlib
 import zlib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -21,8 +21,12 @@ from campus_wire.records import Problem
 SCHEMA_VERSION: Literal[1] = 1
 MAX_STATEMENT_BYTES = 12 * 1024 * 1024
 """A prefecture of 1500 schools with the verdict of each of its 60 000 classrooms takes 5 MB."""
+MAX_HANDED_ON_BYTES = 16 * 1024 * 1024 + 64 * 1024
+"""A county's largest statement in base 64, and what the prefecture adds."""
 MAX_ENVELOPE_BYTES = 24 * 1024 * 1024
-"""A statement in base 64, and once more where a prefecture hands it on."""
+"""The largest statement that is handed on in base 64, and what goes with it."""
+MAX_DEPTH = 32
+"""Objects and lists within each other; this version needs five. Whatever is accepted must be read again, from any depth of the program's calls."""
 MONTH_PATTERN = r"^20\d\d-(0[1-9]|1[0-2])\Z"
 HASH_PATTERN = r"^[0-9a-f]{64}\Z"
 _DOMAIN = b"campusmeter month 1\n"
@@ -199,15 +203,35 @@ def canonical_bytes(statement: Statement) -> bytes:
 
 def statement_of(content: bytes) -> Statement:
     """From canonical octets. Raises BadStatement, also for the same statement written in another way."""
-    if len(content) > MAX_STATEMENT_BYTES:
-        raise BadStatement(f"a statement of {len(content)} bytes; {MAX_STATEMENT_BYTES} are allowed")
+    _check_size(content, MAX_HANDED_ON_BYTES)
     try:
         statement: Statement = _statement(content)
-        if _canonical(msgspec.json.decode(content)) != content:
+        if not isinstance(statement, HandedOn):
+            _check_size(content, MAX_STATEMENT_BYTES)
+        values = msgspec.json.decode(content)
+        if not _is_flat(values):
+            raise BadStatement(f"more than {MAX_DEPTH} objects and lists within each other")
+        if _canonical(values) != content:
             raise BadStatement("not in canonical form: keys sorted, no blanks, each key once")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise BadStatement(str(error)[:300]) from None
     return statement
+
+
+def _check_size(content: bytes, most: int) -> None:
+    if len(content) > most:
+        raise BadStatement(f"a statement of {len(content)} bytes; {most} are allowed")
+
+
+def _is_flat(values: dict[str, object]) -> bool:
+    """Are at most MAX_DEPTH objects and lists within each other?"""
+    level: list[Any] = [values]
+    for _ in range(MAX_DEPTH):
+        parts = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [inner for part in parts for inner in part if isinstance(inner, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def sha256_of(content: bytes) -> str:

@@ -8,7 +8,10 @@ import http.client
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+import msgspec
 
 from campus_base.messages import Message, message
 from campus_base.system_errors import error_words
@@ -16,6 +19,9 @@ from campus_base.system_errors import error_words
 TIMEOUT_SECONDS = 60.0
 """For each step: to connect, to send a part, to read a part."""
 MAX_ANSWER_BYTES = 64 * 1024
+
+
+_Answer = TypeVar("_Answer")
 
 
 class NoAnswer(Exception):
@@ -56,6 +62,14 @@ def post(url: str, path: str, body: bytes, ca_file: Path | None = None, token: s
     finally:
         if connection is not None:
             connection.close()
+
+
+def decoded(body: bytes, kind: type[_Answer]) -> _Answer | None:
+    """What an answer says; None where it is nothing of this kind: whoever answers at that address, it is no error of this program."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def _connection(secure: bool, host: str, port: int | None, ca_file: Path | None) -> http.client.HTTPConnection:

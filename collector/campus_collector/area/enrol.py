@@ -10,7 +10,7 @@ from campus_base.files import check_writable, write_whole
 from campus_base.messages import Message, message, verbatim
 from campus_base.system_errors import error_words
 from campus_collector.area.bundle import MemberCode, MemberEnrolled, enrolment_words
-from campus_collector.area.connection import NoAnswer, post
+from campus_collector.area.connection import NoAnswer, decoded, post
 from campus_collector.area.key import NoSigningKey, SigningKey, is_signed
 from campus_collector.domain.area import AreaMember, Upstream
 from campus_collector.domain.enrolment_codes import code_hash, plain
@@ -62,10 +62,9 @@ def enrol_above(
         raise NotEnrolled(error.words) from None
     if answer.status != 201:
         raise NotEnrolled(_BY_STATUS.get(answer.status, verbatim(_title(answer.status, answer.body))))
-    try:
-        enrolled = msgspec.json.decode(answer.body, type=MemberEnrolled)
-    except (msgspec.MsgspecError, UnicodeError):
-        raise NotEnrolled(message("the answer was not understood ({error})", error=f"HTTP {answer.status}")) from None
+    enrolled = decoded(answer.body, MemberEnrolled)
+    if enrolled is None:
+        raise NotEnrolled(message("the answer was not understood ({error})", error=f"HTTP {answer.status}"))
     try:
         write_whole(token_file, enrolled.token.encode() + b"\n", 0o600)
     except OSError as error:
@@ -86,8 +85,5 @@ def redeem(store: Store, asked: MemberCode, token: str, now: datetime) -> AreaMe
 
 
 def _title(status: int, body: bytes) -> str:
-    try:
-        problem = msgspec.json.decode(body, type=Problem)
-    except (msgspec.MsgspecError, UnicodeError):
-        return f"HTTP {status}"
-    return f"HTTP {status}: {problem.title[:200]}"
+    problem = decoded(body, Problem)
+    return f"HTTP {status}" + (f": {problem.title[:200]}" if problem is not None else "")

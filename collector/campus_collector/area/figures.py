@@ -163,7 +163,7 @@ def _county(county: CountyStanding, held: ReceivedMonth, before: TargetTotals, z
     summary = held.summary
     return CountyFigures(
         county.label,
-        summary.name,
+        county.name,
         summary.schools,
         summary.totals,
         before,

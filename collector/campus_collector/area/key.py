@@ -6,6 +6,7 @@ common folder: the server keeps one key for all of them, as it keeps that of the
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -43,11 +44,27 @@ class SigningKey:
 
     def make(self) -> None:
         """Make the key unless there is one. Raises NoSigningKey, StoreUnavailable."""
+        self._keep(_new_pem)
+
+    def take_from(self, other: "SigningKey") -> None:
+        """The key of another store, unless there is one here already or none there. Raises NoSigningKey, StoreUnavailable."""
+        if other.exists():
+            self._keep(other._read)
+
+    def exists(self) -> bool:
+        """Is there a key, whether it can be read or not? Raises StoreUnavailable."""
         if self._file is None:
-            self._store.shared_keys.get_or_add(SHARED_NAME, _new_pem())
+            return self._store.shared_keys.get(SHARED_NAME) is not None
+        return self._file.exists()
+
+    def _keep(self, pem: Callable[[], bytes]) -> None:
+        """Unless there is one."""
+        if self._file is None:
+            if not self.exists():
+                self._store.shared_keys.get_or_add(SHARED_NAME, pem())
             return
         try:
-            read_or_make(self._file, _new_pem)
+            read_or_make(self._file, pem)
         except OSError as error:
             raise NoSigningKey(f"{self._file}: {error.strerror or error}") from None
 

@@ -29,6 +29,11 @@ MOST_HANDED_ON = 20
 Bundles = list[tuple[OutgoingMonth, bytes]]
 
 
+def signed_by(key: SigningKey, content: bytes) -> Envelope:
+    """A statement with this collector's signature. Raises NoSigningKey, StoreUnavailable."""
+    return Envelope(SCHEMA_VERSION, content, key.sign(signed_words(content)), key.public_key())
+
+
 class Outbox:
     """Makes what is to be sent. One process at a time: the caller holds a lease."""
 
@@ -52,7 +57,11 @@ class Outbox:
 
     def prepare_handed_on(self, prefecture: str, now: datetime) -> int:
         """What has come of the counties, wrapped and signed. How many were made. Raises NoSigningKey, StoreUnavailable."""
-        bundles = [self._handed_on(prefecture, month, now) for month in self._store.area.not_handed_on(MOST_HANDED_ON)]
+        names = {member.id: member.given_name for member in self._store.area.members()}
+        bundles = [
+            self._handed_on(prefecture, names.get(month.county) or month.summary.name, month, now)
+            for month in self._store.area.not_handed_on(MOST_HANDED_ON)
+        ]
         return self._store.outgoing.add(bundles)
 
     def _bundles_of(self, sender: BundleSender, month: str, now: datetime) -> Bundles:
@@ -66,7 +75,7 @@ class Outbox:
             content = canonical_bytes(bundle)
             previous = sha256_of(content)
             outgoing = OutgoingMonth("", 0, name, bundle.number, now, previous)
-            bundles.append((outgoing, packed(self._envelope(content))))
+            bundles.append((outgoing, packed(signed_by(self._key, content))))
         return bundles
 
     def _changes(self, month: str, until: str) -> list[MonthChange]:
@@ -75,23 +84,22 @@ class Outbox:
         later = order[order.index(month) + 1 : order.index(until) + 1]
         return changes_of(month, [self._figures(name) for name in later])
 
-    def _envelope(self, content: bytes) -> Envelope:
-        return Envelope(SCHEMA_VERSION, content, self._key.sign(signed_words(content)), self._key.public_key())
-
-    def _handed_on(self, prefecture: str, month: ReceivedMonth, now: datetime) -> tuple[OutgoingMonth, bytes]:
+    def _handed_on(
+        self, prefecture: str, county_name: str, month: ReceivedMonth, now: datetime
+    ) -> tuple[OutgoingMonth, bytes]:
         inner = unpacked(self._store.area.envelope(month))
         statement = HandedOn(
             SCHEMA_VERSION,
             prefecture,
             month.county,
-            month.summary.name,
+            county_name,
             month.series,
             month.received_at.isoformat(timespec="seconds"),
             inner.statement,
             inner.signature,
             inner.public_key,
         )
-        envelope = self._envelope(canonical_bytes(statement))
+        envelope = signed_by(self._key, canonical_bytes(statement))
         outgoing = OutgoingMonth(month.county, month.series, month.month, month.number, now, month.sha256)
         return outgoing, packed(envelope)
 

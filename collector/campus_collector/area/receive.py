@@ -68,6 +68,8 @@ class _Incoming:
     sha256: str
     public_key: bytes
     series: int
+    name: str
+    """What the county is called: by the prefecture that handed it on, else by itself."""
 
 
 class MonthReceiver:
@@ -87,7 +89,7 @@ class MonthReceiver:
         check_sums(bundle)
         received = ReceivedMonth(
             member.id, bundle.county, incoming.series, bundle.month, bundle.number, now, incoming.sha256,
-            incoming.public_key, summary_of(bundle),
+            incoming.public_key, summary_of(bundle, incoming.name),
         )  # fmt: skip
         stored = self._store.area.receive(received, packed(envelope), lambda known: examine(known, received, bundle))
         return MonthReceipt(received.label, bundle.month, bundle.number, incoming.sha256, stored)
@@ -117,7 +119,9 @@ def _verified(member: AreaMember, envelope: Envelope) -> _Incoming:
         raise MonthRefused("malformed", str(error)) from None
     if statement.county != member.id or member.level != "county":
         raise MonthRefused("wrong_county", statement.county)
-    return _Incoming(statement, sha256_of(envelope.statement), envelope.public_key, member.series)
+    return _Incoming(
+        statement, sha256_of(envelope.statement), envelope.public_key, member.series, statement.county_name
+    )
 
 
 def _handed_on(member: AreaMember, statement: HandedOn) -> _Incoming:
@@ -131,13 +135,15 @@ def _handed_on(member: AreaMember, statement: HandedOn) -> _Incoming:
         raise MonthRefused("malformed", "what was handed on is no county's month")
     if bundle.county != statement.county:
         raise MonthRefused("wrong_county", bundle.county)
-    return _Incoming(bundle, sha256_of(statement.statement), statement.public_key, statement.series)
+    return _Incoming(
+        bundle, sha256_of(statement.statement), statement.public_key, statement.series, statement.county_name
+    )
 
 
-def summary_of(bundle: MonthBundle) -> MonthSummary:
-    """What is shown of a bundle."""
+def summary_of(bundle: MonthBundle, name: str) -> MonthSummary:
+    """What is shown of a bundle, under this name."""
     return MonthSummary(
-        bundle.county_name,
+        name,
         bundle.schools_total,
         dict(bundle.totals),
         bundle.report_hash,
@@ -189,8 +195,9 @@ def examine(known: KnownMonths, month: ReceivedMonth, bundle: MonthBundle) -> No
         raise MonthRefused("wrong_key")
     if known.last is None:  # a new enrolment may begin with any month
         return
-    expected = 0 if known.number is None else known.number + 1
-    if bundle.previous != known.last or bundle.number != expected:
+    # What came before the enrolment is not sent again: then a correction is the first that is here of its month.
+    follows = known.number + 1 if known.number is not None else bundle.number
+    if bundle.previous != known.last or bundle.number != follows:
         raise MonthRefused("gap")
     if bundle.number > 0:
         as_closed = _bundle(known.as_closed)
@@ -218,4 +225,8 @@ def check_heads(before: list[SchoolHead], bundle: MonthBundle) -> None:
 
 
 def _bundle(envelope: bytes | None) -> MonthBundle | None:
-    return month_of_envelope(unpacked(envelope)) if envelope is not None else None
+    """What is here already. Raises MonthRefused where this version cannot read it."""
+    try:
+        return month_of_envelope(unpacked(envelope)) if envelope is not None else None
+    except BadStatement as error:
+        raise MonthRefused("heads", f"what is here of this county cannot be read ({error})") from None

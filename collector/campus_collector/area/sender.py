@@ -17,7 +17,9 @@ from campus_base.messages import Message, message, verbatim
 from campus_base.settings import read_token
 from campus_base.system_errors import error_words
 from campus_collector.area.bundle import MonthProblem, MonthReceipt, unpacked
-from campus_collector.area.connection import NoAnswer, UpperAnswer, post
+from campus_collector.area.connection import NoAnswer, UpperAnswer, decoded, post
+from campus_collector.area.key import SigningKey
+from campus_collector.area.outbox import signed_by
 from campus_collector.area.receive import REASON_PREFIX, REFUSALS
 from campus_collector.domain.area import OutgoingMonth
 from campus_collector.store.store import Store
@@ -47,13 +49,13 @@ class SentMonths:
 class MonthSender:
     """Sends for one collector."""
 
-    def __init__(self, store: Store, url: str, token_file: Path, ca_file: Path | None) -> None:
+    def __init__(self, store: Store, key: SigningKey, url: str, token_file: Path, ca_file: Path | None) -> None:
         """Nothing is read or opened yet; the token is read from its file for each round."""
-        self._store = store
+        self._store, self._key = store, key
         self._url, self._token_file, self._ca_file = url, token_file, ca_file
 
     def send(self, now: Callable[[], datetime], advance: Callable[[], object], *, at_once: bool = False) -> SentMonths:
-        """One round; `at_once`: also what is to wait longer. `advance` is called before each month. Raises StoreUnavailable."""
+        """One round; `at_once`: also what is to wait longer. `advance` is called before each month. Raises NoSigningKey, StoreUnavailable."""
         waiting = self._store.outgoing.waiting()
         acknowledged, failed, held = 0, 0, set[tuple[str, int]]()
         for month in waiting:
@@ -80,7 +82,11 @@ class MonthSender:
 
     def _send(self, month: OutgoingMonth) -> tuple[Message | None, bool]:
         """Why it was not acknowledged, None when it was; and whether others may be tried now."""
-        body = msgspec.json.encode(unpacked(self._store.outgoing.envelope(month)))
+        envelope = unpacked(self._store.outgoing.envelope(month))
+        # where that key was lost, the statement stays, and so does its hash
+        if envelope.public_key != self._key.public_key():
+            envelope = signed_by(self._key, envelope.statement)
+        body = msgspec.json.encode(envelope)
         try:
             token = read_token(self._token_file).reveal()
         except (OSError, ValueError) as error:
@@ -110,10 +116,7 @@ def next_attempt_at(month: OutgoingMonth) -> datetime:
 
 def refusal_words(answer: UpperAnswer) -> tuple[Message, bool]:
     """What a refusal says, and whether it is of this month only."""
-    try:
-        problem: MonthProblem | None = msgspec.json.decode(answer.body, type=MonthProblem)
-    except (msgspec.MsgspecError, UnicodeError):
-        problem = None
+    problem = decoded(answer.body, MonthProblem)
     reason = problem.type.removeprefix(REASON_PREFIX) if problem is not None else ""
     if problem is not None and reason in REFUSALS:
         words = REFUSALS[reason][1]
@@ -127,8 +130,7 @@ def refusal_words(answer: UpperAnswer) -> tuple[Message, bool]:
 
 def _is_receipt(body: bytes, month: OutgoingMonth) -> bool:
     """Does the answer name what was sent?"""
-    try:
-        receipt = msgspec.json.decode(body, type=MonthReceipt)
-    except (msgspec.MsgspecError, UnicodeError):
-        return False
-    return (receipt.month, receipt.number, receipt.sha256) == (month.month, month.number, month.sha256)
+    receipt = decoded(body, MonthReceipt)
+    return receipt is not None and (receipt.month, receipt.number, receipt.sha256) == (
+        month.month, month.number, month.sha256,
+    )  # fmt: skip

@@ -1,9 +1,11 @@
 """Upward reporting of one collector: prepares what is due, sends what waits, says how far it is."""
 
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from campus_base.messages import message
 from campus_collector.area.key import SigningKey
 from campus_collector.area.outbox import Outbox
 from campus_collector.area.sender import LEASE, MonthSender, SentMonths
@@ -11,6 +13,7 @@ from campus_collector.area.worker import MonthsWanted, prepare_apart
 from campus_collector.config import UpstreamConfig
 from campus_collector.domain.area import Level, OutgoingMonth, Upstream
 from campus_collector.store.archive.duck import has_duckdb
+from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.store import Store
 
 DOCUMENTS_WITHIN = timedelta(minutes=10)
@@ -42,6 +45,8 @@ class UpwardReporting:
         self._store, self._key, self._level, self._name = store, key, level, name
         self._config, self._place, self._key_folder = config, store_place, key_folder
         self._outbox = Outbox(store, key)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     @property
     def is_configured(self) -> bool:
@@ -52,7 +57,7 @@ class UpwardReporting:
         return self._store.outgoing.upstream() if self._config is not None else None
 
     def run(self, now: Callable[[], datetime] = utc_now, *, at_once: bool = False) -> SentMonths:
-        """Prepare and send; `at_once` waits neither for documents and archive nor for the next attempt. Raises NoSigningKey, StoreBusy, StoreUnavailable."""
+        """Prepare and send; `at_once` waits neither for documents and archive nor for the next attempt. Raises NoSigningKey, StoreBusy, StoreUnavailable (also once it is stopped)."""
         upstream = self.upstream()
         if upstream is None or self._config is None:
             return SentMonths(0, 0, 0)
@@ -61,8 +66,30 @@ class UpwardReporting:
         with self._store.lease(LEASE, 0.0) as lease:
             if self._is_due(now(), at_once=at_once):
                 self._prepare(upstream, self._config, now())
-            sender = MonthSender(self._store, self._config.url, self._config.token_file, self._config.ca_file)
-            return sender.send(now, lease.renew, at_once=at_once)
+
+            def advance() -> None:
+                self._check_goes_on()
+                lease.renew()
+
+            sender = MonthSender(
+                self._store, self._key, self._config.url, self._config.token_file, self._config.ca_file
+            )
+            return sender.send(now, advance, at_once=at_once)
+
+    def stop(self) -> None:
+        """What is being prepared is given up and nothing more is sent: both are done after the next start."""
+        self._stopped = True
+        if (process := self._process) is not None:
+            process.kill()
+
+    def _check_goes_on(self) -> None:
+        if self._stopped:
+            raise StoreUnavailable(message("the collector is being stopped"))
+
+    def _keep(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        if self._stopped:  # just now
+            process.kill()
 
     def months(self) -> list[OutgoingMonth]:
         """What was prepared, the newest first."""
@@ -85,9 +112,10 @@ class UpwardReporting:
         return documents and archived
 
     def _prepare(self, upstream: Upstream, config: UpstreamConfig, now: datetime) -> None:
+        self._check_goes_on()
         if self._level != "county":
             while self._outbox.prepare_handed_on(upstream.id, now):
-                pass
+                self._check_goes_on()
             return
         folder = self._key_folder
         prepare_apart(
@@ -97,5 +125,6 @@ class UpwardReporting:
                 upstream.id,
                 self._name or upstream.id,
                 config.schools,
-            )
+            ),
+            self._keep,
         )

@@ -6,6 +6,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,15 +47,18 @@ def prepare(wanted: MonthsWanted) -> int:
         return Outbox(store, key).prepare_months(sender, datetime.now(UTC))
 
 
-def prepare_apart(wanted: MonthsWanted) -> int:
-    """The same in a process of its own. Raises StoreUnavailable when it ends without an answer."""
+def prepare_apart(wanted: MonthsWanted, started: Callable[[subprocess.Popen[bytes]], None]) -> int:
+    """The same in a process of its own, which `started` may kill. Raises StoreUnavailable when it ends without an answer."""
     command = [sys.executable, "-m", "campus_collector.area.worker"]
     failed = message("months for the level above could not be prepared: see the collector's log")
     try:
-        done = subprocess.run(
-            command, input=msgspec.json.encode(wanted), stdout=subprocess.PIPE, timeout=WALL_SECONDS, check=False
-        )
-        return int(done.stdout)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            started(process)
+            try:
+                output, _ = process.communicate(msgspec.json.encode(wanted), WALL_SECONDS)
+            finally:
+                process.kill()
+        return int(output)
     except (OSError, ValueError, subprocess.TimeoutExpired):  # ValueError: it ended without an answer
         raise StoreUnavailable(failed) from None
 

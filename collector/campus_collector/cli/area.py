@@ -24,6 +24,7 @@ from campus_wire.ids import is_id
 MOST_HOURS = 24 * 30
 MOST_LETTERS = 100
 TAKES_NONE = message('this collector takes no months: set [area] level = "prefecture" or "province"')
+ABOVE_PREFECTURES = message('only a province takes months of prefectures: set [area] level = "province"')
 SENDS_NONE = message("nothing goes up from here: set [upstream] url and token_file")
 
 
@@ -68,6 +69,8 @@ def _register_code(parser: CommandParser) -> None:
 def _enroll_code(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     if not config.takes_months:
         return failed(EXIT_USAGE, TAKES_NONE.in_(language))
+    if arguments.level == "prefecture" and config.area_level != "province":
+        return failed(EXIT_USAGE, ABOVE_PREFECTURES.in_(language))
     name = arguments.name.strip() or arguments.county
     if not is_id(arguments.county) or len(name) > MOST_LETTERS or not name.isprintable():
         text = message("COUNTY: lower-case letters, digits, '-' and '_'; --name: at most 100 printable characters")
@@ -188,7 +191,8 @@ def _print_status(
     for county in counties:
         newest = county.newest
         shown = newest.month if newest is not None else "-"
-        missing = ",".join(county.missing) or "-"
+        more = [f"+{county.missing_more}"] if county.missing_more else []
+        missing = ",".join([*county.missing_listed, *more]) or "-"
         print("\t".join(map(escape_cell, (county.label, county.name, shown, missing))))
     for month in reversed(months):
         if month.acknowledged_at is not None:

@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, failed, json_line
 from campus_base.language import Language
 from campus_base.messages import message
 from campus_base.terminal import escape_cell
+from campus_collector.area.key import NoSigningKey, SigningKey
 from campus_collector.cli.common import ProgressBar, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
@@ -54,6 +56,9 @@ def _copy(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
     progress = ProgressBar(message("copying"), language)
     try:
         copied = copy_store(arguments.source, arguments.target, progress)
+        _copy_key(arguments.source, arguments.target)
+    except NoSigningKey as error:
+        return failed(EXIT_FAILED, str(error))
     finally:
         progress.done()
     if arguments.json:
@@ -75,6 +80,17 @@ def _copy(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
             ).in_(language, source=arguments.source, target=arguments.target)
         )
     return EXIT_OK
+
+
+def _copy_key(source: Place, target: Place) -> None:
+    """The key that months are signed with: on a server it is in the database, else in a file beside it. Raises NoSigningKey, StoreError."""
+    with closing(open_store(source, must_exist=True)) as old, closing(open_store(target, must_exist=True)) as new:
+        here, there = (SigningKey(store, _key_folder(place)) for store, place in ((old, source), (new, target)))
+        there.take_from(here)
+
+
+def _key_folder(place: Place) -> Path | None:
+    return place.parent if isinstance(place, Path) else None
 
 
 def _as_json(arguments: argparse.Namespace, copied: Copied) -> dict[str, object]:

@@ -121,6 +121,11 @@ class AreaMember:
     enrolled_at: datetime
     revoked_at: datetime | None = None
 
+    @property
+    def given_name(self) -> str:
+        """What this level called it when it gave the code; "" where it gave no name but the id."""
+        return "" if self.name == self.id else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

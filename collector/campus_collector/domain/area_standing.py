@@ -15,6 +15,9 @@ from campus_collector.domain.area import (
     summed,
 )
 
+MISSING_LISTED = 12
+"""So many missing months of a county are named in a list."""
+
 
 @dataclass(frozen=True, slots=True)
 class CountyStanding:
@@ -27,6 +30,16 @@ class CountyStanding:
     in_force: dict[str, ReceivedMonth]
     missing: list[str]
     missing_since: date | None
+
+    @property
+    def missing_listed(self) -> list[str]:
+        """The first of the missing months: whoever lists them says how many more there are."""
+        return self.missing[:MISSING_LISTED]
+
+    @property
+    def missing_more(self) -> int:
+        """How many are missing beside those."""
+        return len(self.missing) - len(self.missing_listed)
 
     @property
     def newest(self) -> ReceivedMonth | None:
@@ -56,7 +69,7 @@ def standings(
 ) -> list[CountyStanding]:
     """Of every county that is enrolled or has sent something, by label.
 
-    A county is awaited from its first month on, or from the month in which it was enrolled; one whose token was revoked is not awaited any more.
+    A county is awaited from the month on that came first (an older one that comes later does not change it), or from the month in which it was enrolled; one whose token was revoked is not awaited any more.
     """
     by_label: dict[str, list[ReceivedMonth]] = defaultdict(list)
     for month in months:
@@ -80,13 +93,15 @@ def _standing(
 ) -> CountyStanding:
     member = enrolled.get(received[0].sender if received else label)
     held = {month: of_month for (_, month), of_month in sorted(in_force(received).items())}
-    first = min(held, default=None)
+    first = received[0].month if received else None
     if first is None and member is not None:
         first = f"{member.enrolled_at.astimezone(zone):%Y-%m}"
     missing: list[str] = []
     if first is not None and member is not None and member.revoked_at is None:
         missing = missing_months(held, first, today, close_day)
-    name = held[max(held)].summary.name if held else member.name if member is not None else ""
+    # A county cannot call itself as it likes where this level gave it a name. A prefecture's member is not the county.
+    name = member.given_name if member is not None and member.level == "county" else ""
+    name = name or (held[max(held)].summary.name if held else "")
     since = missing_since(missing[0], close_day) if missing else None
     return CountyStanding(label, name or label, member, received, held, missing, since)
 

@@ -151,6 +151,7 @@ async def serve(service: Service, ready: Any = None) -> None:
     upward.cancel()
     service.separate_reports.stop()
     service.separate_archives.stop()
+    service.upward.stop()
     compaction.stop()
     await moving
     service.store.close()

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campus_collector.area.bundle import (
+    MAX_ENVELOPE_BYTES,
+    MAX_STATEMENT_BYTES,
     BadStatement,
     MonthBundle,
     canonical_bytes,
@@ -89,6 +91,33 @@ def test_a_field_that_is_not_known_is_left() -> None:
     values = json.loads(canonical_bytes(bundle())) | {"later": {"b": 1}}
     content = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     assert statement_of(content) == bundle()
+
+
+@pytest.mark.parametrize(("depth", "accepted"), [(31, True), (32, False), (900, False)])
+def test_what_is_accepted_can_be_read_again(depth: int, accepted: bool) -> None:
+    """The statement is itself an object: with 31 lists in a field that is not known it is 32 deep."""
+    content = canonical_bytes(bundle())
+    deep = content[:-1] + b',"zzz":' + b"[" * depth + b"]" * depth + b"}"
+    if accepted:
+        assert statement_of(deep) == bundle()
+    else:
+        with pytest.raises(BadStatement):
+            statement_of(deep)
+
+
+def test_the_largest_month_can_be_handed_on() -> None:
+    def of_size(size: int) -> bytes:
+        content = canonical_bytes(bundle())
+        start = content[:-1] + b',"zzz":"'
+        return start + b"x" * (size - len(start) - 2) + b'"}'
+
+    largest = of_size(MAX_STATEMENT_BYTES)
+    assert statement_of(largest) == bundle()
+    with pytest.raises(BadStatement, match="are allowed"):
+        statement_of(of_size(MAX_STATEMENT_BYTES + 1))
+    envelope = signed(handed_on(msgspec.structs.replace(signed(bundle()), statement=largest)))
+    assert month_of_envelope(envelope) == bundle()
+    assert len(body(envelope)) < MAX_ENVELOPE_BYTES
 
 
 Json = st.recursive(

@@ -11,9 +11,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from campus_base.language import Language
-from campus_collector.area.bundle import Envelope, canonical_bytes, enrolment_words, sha256_of
+from campus_collector.area.bundle import (
+    BadStatement,
+    Envelope,
+    MonthBundle,
+    canonical_bytes,
+    enrolment_words,
+    sha256_of,
+)
 from campus_collector.area.key import fingerprint_of
 from campus_collector.area.receive import REFUSALS
+from campus_collector.cli.main import main
 from campus_collector.domain.area import Level
 from campus_collector.domain.enrolment_codes import code_hash, new_code, plain
 from campus_collector.judge.month import parse_month
@@ -194,6 +202,48 @@ def test_a_new_enrolment_begins_a_new_series_and_the_old_key_is_refused(area: Wo
     assert county.in_force["2026-10"].public_key == public_key(OTHER_KEY)
 
 
+def test_after_a_new_enrolment_a_correction_of_a_month_before_it_is_taken(area: World) -> None:
+    """What was acknowledged before is not sent again: the county's series of statements goes on."""
+    token, august = enrolled(area), bundle("2026-08", results=50)
+    assert send(area, token, signed(august)).status == 200
+    token = enrolled(area, key=OTHER_KEY)
+    september = bundle("2026-09", sha256_of(canonical_bytes(august)), before=50, results=90)
+    assert send(area, token, signed(september, OTHER_KEY)).status == 200
+    corrected = bundle("2026-08", sha256_of(canonical_bytes(september)), results=50, changes=[change("2026-09")])
+    answer = send(area, token, signed(corrected, OTHER_KEY))
+    assert answer.status == 200, answer.body
+    again = bundle("2026-08", sha256_of(canonical_bytes(corrected)), results=50, changes=[change("2026-10")] * 3)
+    assert again.number == 3
+    refused(send(area, token, signed(again, OTHER_KEY)), "gap")
+
+
+def test_a_month_that_cannot_be_read_any_more_is_a_reason_to_refuse(
+    area: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a failure of the database; a new enrolment begins a new series, in which it is not read."""
+    token, august = enrolled(area), bundle("2026-08", results=50)
+    assert send(area, token, signed(august)).status == 200
+    september = bundle("2026-09", sha256_of(canonical_bytes(august)), before=50, results=90)
+
+    def broken(_: Envelope) -> MonthBundle:
+        raise BadStatement("of another version")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("campus_collector.area.receive.month_of_envelope", broken)
+        refused(send(area, token, signed(september)), "heads")
+        token = enrolled(area, key=OTHER_KEY)
+        assert send(area, token, signed(september, OTHER_KEY)).status == 200
+
+
+def test_after_a_new_enrolment_a_prefecture_hands_on_a_correction(area: World) -> None:
+    """The county was enrolled again at its prefecture; here the upper collector is the province's."""
+    token, september = enrolled(area, "p01", OTHER_KEY, "prefecture"), signed(bundle("2026-09", "ab" * 32))
+    assert send(area, token, signed(handed_on(september, series=2), OTHER_KEY)).status == 200
+    corrected = signed(bundle("2026-08", sha256_of(september.statement), changes=[change("2026-09")]))
+    answer = send(area, token, signed(handed_on(corrected, series=2), OTHER_KEY))
+    assert answer.status == 200, answer.body
+
+
 def test_a_prefecture_hands_on_what_its_counties_signed(area: World) -> None:
     """Here the upper collector is the province's."""
     token, inner = enrolled(area, "p01", OTHER_KEY, "prefecture"), signed(bundle())
@@ -226,7 +276,7 @@ def test_pages_metrics_and_report_show_it(area: World) -> None:
     for envelope in (signed(first), signed(second)):
         assert send(area, token, envelope).status == 200
     overview = area.get("/?lang=en").body.decode()
-    assert "甲县" in overview
+    assert "c01县" in overview, "as this level called it"
     assert "/counties/c01" in overview
     assert "missing: 2026-10" in overview or "nothing has come" in overview
     assert "/fleet" not in overview, "pages of schools are no pages of an area"
@@ -248,6 +298,74 @@ def test_pages_metrics_and_report_show_it(area: World) -> None:
     assert fingerprint_of(public_key(KEY)) in report
     assert area.get("/v1/monthly/2026-07.html").status == 404
     assert area.get("/v1/monthly/2026-09.html?town=t01").status == 404
+
+
+def test_the_name_that_was_given_with_the_code_is_shown(area: World) -> None:
+    """And months that are missing are listed up to a bound."""
+    token = enrolled(area)
+    assert send(area, token, signed(bundle("2000-01", county="c01"))).status == 200
+    for path in ("/", "/counties/c01"):
+        page = area.get(f"{path}?lang=en").body.decode()
+        assert "c01县" in page
+        assert "2001-01" in page or "January 2001" in page, path
+        assert "2001-02" not in page, path
+        assert "more; since" in page, path
+    assert 'campus_area_info{county="c01",name="c01县"} 1.0' in area.get("/metrics?scope=area").body.decode()
+
+
+def test_a_month_without_verdicts_has_a_report_in_every_form(area: World) -> None:
+    nothing = msgspec.structs.replace(bundle("2026-09", detail="none"), totals={}, towns=[])
+    nothing = msgspec.structs.replace(nothing, schools_total=0)
+    assert send(area, enrolled(area), signed(nothing)).status == 200
+    for form in FORMS:
+        answer = area.get(f"/v1/monthly/2026-09.{form}?lang=en")
+        assert answer.status == 200, answer.body
+
+
+def test_the_same_report_is_made_once(area: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, first = enrolled(area), bundle("2026-09")
+    assert send(area, token, signed(first)).status == 200
+    contents = []
+
+    def render(content: bytes, *_: object) -> bytes:
+        contents.append(content)
+        return str(len(contents)).encode()
+
+    monkeypatch.setattr("campus_collector.area.report.render_content", render)
+    month, reports = parse_month("2026-09", area.service.config.timezone), area.service.area
+    assert [reports.document(month, "html", "zh") for _ in range(3)] == [b"1", b"1", b"1"]
+    assert reports.document(month, "html", "en") == b"2"
+    corrected = bundle("2026-09", sha256_of(canonical_bytes(first)), changes=[change()])
+    assert send(area, token, signed(corrected)).status == 200
+    assert reports.document(month, "html", "zh") == b"3", "other figures"
+    assert reports.document(month, "html", "en") == b"4"
+
+
+def test_only_a_province_takes_prefectures(
+    area: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "area",
+        "enroll-code",
+        "p02",
+        "--level",
+        "prefecture",
+        "--state-dir",
+        str(area.service.config.database.parent),
+    ]
+    monkeypatch.setenv("CAMPUS_AREA_LEVEL", "prefecture")
+    assert main(command) == 2
+    assert "[area] level" in capsys.readouterr().err
+    monkeypatch.setenv("CAMPUS_AREA_LEVEL", "province")
+    assert main(command) == 0
+
+
+def test_what_a_prefecture_handed_on_is_not_handed_on_again(area: World) -> None:
+    token = enrolled(area, "p02", OTHER_KEY, "prefecture")
+    assert send(area, token, signed(handed_on(signed(bundle()), "p02"), OTHER_KEY)).status == 200
+    assert area.service.store.area.not_handed_on(5) == []
+    assert send(area, enrolled(area), signed(bundle())).status == 200
+    assert [month.sender for month in area.service.store.area.not_handed_on(5)] == ["c01"]
 
 
 def test_the_same_months_give_the_same_report(area: World) -> None:

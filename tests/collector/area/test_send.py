@@ -1,7 +1,9 @@
 """A county's closed months reach the level above, whatever happens in between; what waits says why."""
 
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,15 +12,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_collector.area.bundle import month_of_envelope, unpacked
-from campus_collector.area.connection import NoAnswer, post
-from campus_collector.area.enrol import enrol_above
+from campus_base.messages import verbatim
+from campus_collector.area.bundle import MonthReceipt, month_of_envelope, unpacked
+from campus_collector.area.connection import NoAnswer, UpperAnswer, decoded, post
+from campus_collector.area.enrol import NotEnrolled, enrol_above
 from campus_collector.area.key import NoSigningKey, SigningKey
-from campus_collector.area.sender import next_attempt_at
+from campus_collector.area.sender import next_attempt_at, refusal_words
 from campus_collector.area.upward import utc_now
+from campus_collector.area.worker import MonthsWanted
 from campus_collector.cli.main import main
 from campus_collector.domain.area import Level, OutgoingMonth
 from campus_collector.judge.month import Month
+from campus_collector.store.errors import StoreUnavailable
 from tests.collector.area.test_receive import PREFECTURE, issue
 from tests.collector.world import World, collector, days, throughput
 
@@ -205,6 +210,25 @@ def test_another_key_is_refused_and_a_new_code_mends_it(tmp_path: Path, area: Wo
         assert county.service.upward.run(at_once=True).acknowledged == 1
 
 
+@pytest.mark.sqlite_only("collectors on a server share the key in its database")
+def test_what_was_prepared_with_a_key_that_is_lost_is_signed_again(tmp_path: Path, area: World) -> None:
+    folder = tmp_path / "c01"
+    with lower(folder, address(area)) as county:
+        seed(county)
+        enrol(county, area)
+        close(county, AUGUST)
+    with lower(folder, NOWHERE) as county:
+        assert county.service.upward.run(at_once=True).failed == 1
+        (waiting,) = county.service.store.outgoing.waiting()
+    (folder / "signing-key.pem").unlink()
+    with lower(folder, address(area)) as county:
+        enrol(county, area)
+        assert county.service.upward.run(at_once=True).acknowledged == 1
+        new = county.service.signing_key.public_key()
+    (month,) = area.service.store.area.months()
+    assert (month.sha256, month.public_key) == (waiting.sha256, new)
+
+
 def test_a_prefecture_hands_each_month_on_unchanged(tmp_path: Path) -> None:
     with ExitStack() as stack:
         province = stack.enter_context(collector(tmp_path / "province", {"CAMPUS_AREA_LEVEL": "province"}))
@@ -223,6 +247,7 @@ def test_a_prefecture_hands_each_month_on_unchanged(tmp_path: Path) -> None:
         assert middle.service.upward.run(at_once=True).acknowledged == 2
         above, below = province.service.store.area.months(), middle.service.store.area.months()
         assert [month.label for month in above] == ["p01.c01"] * 3
+        assert {month.summary.name for month in above} == {"c01县"}, "as the prefecture calls it"
         assert [month.sha256 for month in above] == [month.sha256 for month in below]
         assert {month.public_key for month in above} == {county.service.signing_key.public_key()}
         assert 'county="p01.c01"' in province.get("/metrics?scope=area").body.decode()
@@ -269,6 +294,52 @@ class Elsewhere(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing on the terminal."""
+
+
+def test_a_collector_that_is_stopped_waits_for_nothing(tmp_path: Path, area: World) -> None:
+    """The process that prepares is killed, and no month is sent any more."""
+    with lower(tmp_path / "c01", address(area)) as county:
+        seed(county)
+        enrol(county, area)
+        close(county, AUGUST)
+        upward, started = county.service.upward, threading.Event()
+
+        def without_end(wanted: MonthsWanted, keep: Callable[[subprocess.Popen[bytes]], None]) -> int:
+            with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+                keep(process)
+                started.set()
+                process.wait()
+            raise StoreUnavailable(verbatim("ended without an answer"))
+
+        def run() -> None:
+            with pytest.raises(StoreUnavailable):
+                upward.run(at_once=True)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("campus_collector.area.upward.prepare_apart", without_end)
+            thread = threading.Thread(target=run)
+            thread.start()
+            assert started.wait(60)
+            upward.stop()
+            thread.join(60)
+            assert not thread.is_alive()
+        with pytest.raises(StoreUnavailable, match="being stopped"):
+            upward.run(at_once=True)
+    assert area.service.store.area.months() == []
+
+
+@pytest.mark.parametrize("status", [201, 403, 500])
+def test_an_answer_that_is_nested_without_end_is_no_answer(tmp_path: Path, status: int) -> None:
+    deep = b'{"x":' + b"[" * 60_000
+    assert decoded(deep, MonthReceipt) is None
+    assert refusal_words(UpperAnswer(status, deep))[1] is False
+    with collector(tmp_path) as world, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("campus_collector.area.enrol.post", lambda *_: UpperAnswer(status, deep))
+        with pytest.raises(NotEnrolled):
+            enrol_above(
+                world.service.store, world.service.signing_key, "7K3M-Q9XZ-02FD", NOWHERE, tmp_path / "token", None,
+                utc_now,
+            )  # fmt: skip
 
 
 def test_no_redirect_is_followed_and_no_proxy_asked(monkeypatch: pytest.MonkeyPatch) -> None:

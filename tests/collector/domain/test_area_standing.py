@@ -1,5 +1,6 @@
 """What counts of a county, what is missing and since when."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -54,6 +55,27 @@ def test_the_last_correction_of_the_newest_series_counts() -> None:
     assert county.newest is not None
     assert county.newest.month == "2026-09"
     assert (county.missing, county.missing_since) == ([], None)
+
+
+def test_the_name_that_this_level_gave_counts() -> None:
+    """Else a county could call itself like another; without a given name it is called as it says."""
+    (given,) = standings([member()], [received("2026-08")], date(2026, 9, 1), CLOSE_DAY)
+    (none,) = standings([replace(member(), name="c01")], [received("2026-08")], date(2026, 9, 1), CLOSE_DAY)
+    assert (given.name, none.name) == ("c01县", "甲县")
+
+
+def test_an_old_month_that_comes_later_makes_no_others_missing() -> None:
+    months = [received("2026-08"), received("2000-01"), received("2026-09")]
+    (county,) = standings([member()], months, date(2026, 10, 1), CLOSE_DAY)
+    assert county.missing == []
+    assert "2000-01" in county.in_force
+
+
+def test_many_missing_months_are_named_in_part() -> None:
+    (county,) = standings([member()], [received("2000-01")], date(2026, 10, 10), CLOSE_DAY)
+    assert len(county.missing) == 320
+    assert (county.missing_listed[0], county.missing_listed[-1]) == ("2000-02", "2001-01")
+    assert county.missing_more == 308
 
 
 def test_a_county_that_never_sent_is_missing_since_its_first_month() -> None:

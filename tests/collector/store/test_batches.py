@@ -15,6 +15,7 @@ from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.open import open_database
 from campus_collector.store.store import Store
 from campus_collector.store.tables.chain import first_head, next_head
+from campus_collector.store.tables.subjects import subject_kind
 from campus_collector.store.transport import Transaction
 from campus_wire.codec import encode_result
 from tests.collector.store.test_store import batch
@@ -77,6 +78,12 @@ def test_a_quota_counts_the_other_batches_of_the_commit(database: Database) -> N
     assert [each.quarantined for each in outcomes] == [0, 0, 1, 2]
     outcomes = stored_together(database, store, [batch(throughput(subject="c1")), batch(throughput(subject="c1"))])
     assert [each.stored for each in outcomes] == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["lesson_stream", "throughput"])
+def test_only_the_uplink_is_judged_as_the_uplink(kind: str) -> None:
+    assert subject_kind("uplink", kind) == "uplink"
+    assert subject_kind("c101", kind) == {"lesson_stream": None, "throughput": "classroom"}[kind]
 
 
 def test_midnight_within_a_commit_begins_a_new_day(database: Database) -> None:

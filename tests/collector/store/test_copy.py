@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from campus_collector.area.key import SigningKey
 from campus_collector.cli.main import main
 from campus_collector.domain.change import Change
 from campus_collector.domain.postgres_url import PostgresUrl
@@ -198,6 +199,24 @@ def test_a_source_that_goes_on_is_said(places: Callable[[str, str], Place], caps
 
     assert copy_store(first, second, go_on).has_gone_on
     running.close()
+
+
+def test_the_key_that_signs_months_is_copied(places: Callable[[str, str], Place]) -> None:
+    """On a server it is in the database, else in a file beside it; one that is there stays."""
+    first, second, third = places("sqlite", "a"), places("postgres", "b"), places("sqlite", "c")
+    fingerprints = []
+    for place, source in ((first, None), (second, first), (third, second)):
+        if source is None:
+            fill(place)
+        else:
+            assert main(["store", "copy", address(source), address(place)]) == 0
+        store = open_store(place)
+        key = SigningKey(store, place.parent if isinstance(place, Path) else None)
+        if source is None:
+            key.make()
+        fingerprints.append(key.fingerprint())
+        store.close()
+    assert fingerprints == [fingerprints[0]] * 3 != [""] * 3
 
 
 def test_the_command(

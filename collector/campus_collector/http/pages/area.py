@@ -1,6 +1,6 @@
 """Pages of a collector above others: the area by its counties, one county with every month it sent, comparison and trends, the area's reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -97,7 +97,7 @@ class AreaPages(PageRoutes):
                 county=county,
                 cards=_cards(reader, [(month, county.totals(month)) for month in months], self.service),
                 targets=[TARGET_WORDS[name].in_(page.language) for name in TARGET_NAMES],
-                missing=[month_words(month, page.language) for month in county.missing],
+                missing=_missing_words(reader, county, lambda month: month_words(month, page.language)),
                 rows=[_month_row(page, county, received) for received in reversed(county.received)],
             )
 
@@ -198,11 +198,8 @@ def _county_row(reader: Reader, county: CountyStanding, month: str, months: Sequ
     first = TARGET_NAMES[0]
     rates = [_ratio(county.totals(name), first) for name in months]
     title = f"{county.name}{reader.words('colon')}{reader.text(TARGET_WORDS[first])}"
-    missing = ""
-    if county.missing and county.missing_since is not None:
-        listed = reader.words("list_comma").join(county.missing)
-        missing = reader.words("county_missing", months=listed, day=county.missing_since)
-    elif held is None:
+    missing = _missing_words(reader, county, str)
+    if not missing and held is None:
         missing = reader.words("county_not_here")
     return CountyRow(
         county.label,
@@ -214,6 +211,15 @@ def _county_row(reader: Reader, county: CountyStanding, month: str, months: Sequ
         held.number if held is not None else 0,
         held.summary.report_hash[:HASH_LETTERS] if held is not None else "",
     )
+
+
+def _missing_words(reader: Reader, county: CountyStanding, named: Callable[[str], str]) -> str:
+    """Which months are missing since when, "" where none is; the first of many, and how many more."""
+    if not county.missing or county.missing_since is None:
+        return ""
+    more = [reader.words("and_more", count=county.missing_more)] if county.missing_more else []
+    listed = reader.words("list_comma").join([*map(named, county.missing_listed), *more])
+    return reader.words("county_missing", months=listed, day=county.missing_since)
 
 
 def _ratio(totals: TargetTotals, target: str) -> float | None:

@@ -145,7 +145,9 @@ def _sheet(workbook: Workbook, name: str, table: Table, words: _Words) -> None:
 
 
 def _chart(workbook: Workbook, chart: Chart, sheets: dict[str, tuple[str, Table]]) -> None:
-    """Drawn by the workbook from the cells of the table that has the same columns."""
+    """Drawn by the workbook from the cells of the table that has the same columns; a chart without a series is none."""
+    if not chart.series:
+        return
     source = next(
         (
             (sheet, table)

@@ -46,7 +46,7 @@ _ENVELOPE = (
 )
 _NOT_HANDED_ON = (
     "SELECT a.sender, a.county, a.series, a.month, a.number, a.received_at, a.sha256, a.public_key, a.summary"
-    " FROM area_month a WHERE NOT EXISTS (SELECT 1 FROM outgoing_month o WHERE o.county = a.county"
+    " FROM area_month a WHERE a.sender = a.county AND NOT EXISTS (SELECT 1 FROM outgoing_month o WHERE o.county = a.county"
     " AND o.series = a.series AND o.month = a.month AND o.number = a.number) ORDER BY a.position LIMIT :most"
 )
 
@@ -178,7 +178,7 @@ class AreaTable(TableGroup):
         return bytes(row[0])
 
     def not_handed_on(self, most: int) -> list[ReceivedMonth]:
-        """Those that have not been prepared for the level above yet, the first that came first."""
+        """A county's own that have not been prepared for the level above yet, the first that came first. What was handed on is not handed on again."""
         return [_received(row) for row in self._database.read(_NOT_HANDED_ON, {"most": most})]
 
 

@@ -106,7 +106,7 @@ def subject_kind(subject: str, result_kind: str) -> SubjectKind | None:
     if result_kind == "service":
         return "service"
     if result_kind == "lesson_stream":
-        return "uplink"
+        return "uplink" if subject == "uplink" else None
     if result_kind == "throughput":
         return "uplink" if subject == "uplink" else "classroom"
     return None
