@@ -395,13 +395,13 @@ def school(language: str) -> dict[str, Any]:
               defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Minutes of lessons, by the hour", "上课分钟（每小时）"), Text("Bad: packets lost, round trips too long, or no answer for 1 s and more.",
               "不合格：丢包、时延过高，或一秒以上无应答。"), COUNT,
-              [('sum by (quality) (increase(campus_lesson_minutes_total{school="$school"}[1h]))', "{{quality}}")], 12, 8, defaults={"min": 0})  # fmt: skip
+              [('clamp_min(sum by (quality) (delta(campus_lesson_minutes_total{school="$school"}[1h])), 0)', "{{quality}}")], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Lesson stream: loss", "课堂监测丢包率"), Text("Newest minute; gaps are times without a stream.", "最近一分钟；空白处没有监测。"), RATIO,
               [(f"campus_lesson_loss_ratio{where}", Text("loss", "丢包率"))], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Lesson stream: round trips", "课堂监测时延"), Text("95 % of the newest minute; 150 ms is the limit.", "最近一分钟的 95% 分位；要求不超过 150 毫秒。"), SECONDS,
               [(f"campus_lesson_rtt_seconds{where}", Text("RTT", "时延"))], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Interruptions, by the hour", "中断次数（每小时）"), Text("Of 1 s and more, by place.", "一秒以上的中断，按位置。"), COUNT,
-              [('sum by (where) (increase(campus_interruptions_total{school="$school"}[1h]))', "{{where}}")], 12, 8, defaults={"min": 0})  # fmt: skip
+              [('clamp_min(sum by (where) (delta(campus_interruptions_total{school="$school"}[1h])), 0)', "{{where}}")], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Loss, idle", "空载丢包率"), Text("Share of echoes that were lost.", "丢失的探测包比例。"), RATIO,
               [(f"campus_classroom_loss_ratio{where}", "{{classroom}}"), (f"campus_uplink_loss_ratio{where}", Text("uplink", "学校出口"))], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Switch ports: frames with errors", "交换机端口错误帧"), Text("Above 0.01 %: cable or plug.", "超过 0.01%：网线或水晶头故障。"), RATIO,

@@ -6,7 +6,13 @@ from typing import Any
 
 from campus_collector.config import shipped_policy
 from campus_wire.failures import Validity
-from campus_wire.records import Interruption, LessonMinute, LessonStreamRecord, LessonStreamResult
+from campus_wire.records import (
+    Interruption,
+    InterruptionResult,
+    LessonMinute,
+    LessonStreamRecord,
+    LessonStreamResult,
+)
 
 A_GOOD_MINUTE: dict[str, Any] = {
     "sent": 1200,
@@ -52,6 +58,21 @@ def lesson_streams(
             "record": record,
         }
         yield LessonStreamResult(**(values | more))
+
+
+def interruption_alone(interruption: Interruption) -> InterruptionResult:
+    """The end of an interruption as a result of its own, as after a restart of the agent."""
+    return InterruptionResult(
+        id=f"{interruption.id}-ended",
+        subject="uplink",
+        started_at=interruption.began_at,
+        boot_id="boot-2",
+        monotonic_seconds=1.0,
+        duration_seconds=20.0,
+        validity=Validity.OK,
+        school="s001",
+        record=interruption,
+    )
 
 
 def lesson_policy(min_minutes: int = 60, min_days: int = 1, more: str = "") -> str:

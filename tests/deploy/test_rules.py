@@ -136,6 +136,7 @@ CASES: dict[str, list[Case]] = {
         ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "0x20 1x40"}, 25, {}),  # one minute is no alert
         ({f'campus_lesson_minutes_total{{{SCHOOL},quality="unknown"}}': "0x20 5x40"}, 25, {}),
         ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "40x20 0x40"}, 25, {}),  # midnight
+        ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "60x20 40x40"}, 25, {}),  # 20 became unknown
     ],
     "CampusRecordingRoomDown": [
         ({f'campus_room_up{{{SCHOOL},room="r1"}}': "0x60"}, 30, {"town": "t01", "school": "s001", "room": "r1"}),

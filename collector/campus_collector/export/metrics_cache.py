@@ -21,7 +21,9 @@ from campus_collector.domain.schools import School, Subject
 from campus_collector.export import samplers
 from campus_collector.export.exposition import Owner, Sample, StoredExposition
 from campus_collector.export.table import METRICS, Metric, scope_of
+from campus_collector.judge.lesson_minutes import LessonTime
 from campus_collector.judge.month import Month, month_of_day, start_of_day
+from campus_collector.judge.rules import planned_at
 from campus_collector.judge.service import Verdicts
 from campus_collector.judge.tally import SchoolTally, ShortVerdicts, agreement_in, school_tally, tally_in
 from campus_collector.judge.verdict import Tally, areas_of
@@ -386,7 +388,8 @@ class MetricsCache:
         ]
         lessons = self._verdicts.lessons(school, month) or policy.school_hours
         limits = policy.minute_limits(month.first_day)
-        self._put(owner, town, samplers.of_lessons, results, town, school, limits, lessons, zone)
+        when = LessonTime(lessons, zone, planned_at(policy, "live_class", school), policy.is_workday)
+        self._put(owner, town, samplers.of_lessons, results, town, school, limits, when)
         self._written.lessons.add(school)
 
     def _update_verdicts(self, changes: _Changes, renewed: set[str], waiting: frozenset[str]) -> None:

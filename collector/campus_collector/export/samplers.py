@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from statistics import median
-from zoneinfo import ZoneInfo
 
 from campus_base.port_words import error_ratio
 from campus_collector.domain.agents import Agent
@@ -21,9 +20,9 @@ from campus_collector.domain.space import Space
 from campus_collector.export.exposition import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
-from campus_collector.judge.lesson_minutes import PLACES, count_minutes, loss_of
-from campus_collector.judge.policy import TARGET_NAMES, Lessons, MinuteLimits, Policy
-from campus_collector.judge.rules import has_trusted_time, interruptions_of, stream_record
+from campus_collector.judge.lesson_minutes import PLACES, LessonTime, count_minutes, loss_of
+from campus_collector.judge.policy import TARGET_NAMES, MinuteLimits, Policy
+from campus_collector.judge.rules import has_trusted_time, interruptions_alone, interruptions_of, stream_record
 from campus_collector.judge.tally import ShortVerdicts
 from campus_collector.judge.verdict import AreaVerdict
 from campus_collector.judge.workdays import last_announced_day
@@ -67,11 +66,11 @@ def of_subject(newest: Sequence[Latest], town: str, polled_since: datetime) -> I
 
 
 def of_lessons(
-    results: Sequence[AnyResult], town: str, school: str, limits: MinuteLimits, lessons: Lessons, zone: ZoneInfo
+    results: Sequence[AnyResult], town: str, school: str, limits: MinuteLimits, when: LessonTime
 ) -> Iterator[Sample]:
-    """A school's day by its lesson stream: `results` are those of the day, its interruptions included; `lessons` are its lessons or school hours."""
+    """A school's day by its lesson stream: `results` are those of the day, its interruptions included; `when` says which minutes count."""
     records = {result.id: record for result in results if (record := stream_record(result)) is not None}
-    counts = count_minutes(records, limits, lessons, zone, lambda _: False).values()
+    counts = count_minutes(records, interruptions_alone(results), limits, when).values()
     observed, good = sum(each.observed for each in counts), sum(each.good for each in counts)
     qualities = {"good": good, "bad": observed - good, "unknown": sum(each.unknown for each in counts)}
     for quality, number in qualities.items():

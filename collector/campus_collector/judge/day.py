@@ -20,7 +20,7 @@ from campus_collector.judge.policy import HoursOfDay, Policy, Target
 from campus_collector.judge.rules import Observation, has_trusted_time, looked_at, observe
 from campus_collector.judge.symptoms import symptoms_of
 from campus_wire.failures import Validity
-from campus_wire.records import AnyResult, LessonStreamResult
+from campus_wire.records import AnyResult, InterruptionResult, LessonStreamResult
 
 UNTRUSTED = f"invalid:{Validity.CLOCK_UNTRUSTED}"
 """The symptom of a result of an untrusted clock."""
@@ -153,7 +153,14 @@ def evidence_by_day(
             by_day.setdefault(result.started_at.astimezone(zone).date(), ([], []))[position].append(result)
     return {
         day: day_evidence(
-            observe(of_day, target, policy, Month(day.year, day.month, zone), required_bits_per_second, lessons),
+            observe(
+                of_day if target.minutes is None else [*of_day, *supporting_of_day],
+                target,
+                policy,
+                Month(day.year, day.month, zone),
+                required_bits_per_second,
+                lessons,
+            ),
             of_day,
             supporting_of_day,
             target,
@@ -165,7 +172,7 @@ def evidence_by_day(
 
 
 def counted_by_day(
-    results: Iterable[AnyResult],
+    results: Sequence[AnyResult],
     target: Target,
     policy: Policy,
     month: Month,
@@ -177,8 +184,9 @@ def counted_by_day(
     Minutes of lessons are counted as their evidence is: day by day.
     """
     if target.minutes is not None:
-        of_stream = [result for result in results if isinstance(result, LessonStreamResult)]
-        return evidence_by_day(of_stream, (), target, policy, month.zone, required_bits_per_second, lessons)
+        of_stream: list[AnyResult] = [result for result in results if isinstance(result, LessonStreamResult)]
+        alone: list[AnyResult] = [result for result in results if isinstance(result, InterruptionResult)]
+        return evidence_by_day(of_stream, alone, target, policy, month.zone, required_bits_per_second, lessons)
     by_id = {
         result.id: (local.date(), passes)
         for result, local, passes in looked_at(results, target, policy, month, required_bits_per_second)

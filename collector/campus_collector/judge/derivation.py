@@ -22,7 +22,15 @@ from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind
-from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceRecord, ServiceResult, ThroughputResult
+from campus_wire.records import (
+    AnyResult,
+    DirectionRecord,
+    InterruptionResult,
+    RoomResult,
+    ServiceRecord,
+    ServiceResult,
+    ThroughputResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def derived_results(
 ) -> list[DerivedResult]:
     """What the rule of a month makes of each of some results of it, in order of time."""
     rule = policy.in_force(about.target, month.first_day)
-    by_id = {result.id: result for result in results}
+    by_id = {result.id: result for result in results if not isinstance(result, InterruptionResult)}
     observations = observe(results, rule, policy, month, about.required_bits_per_second, about.lessons) if rule else []
     judged = {observation.id for observation in observations}
     limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
@@ -419,6 +427,8 @@ def _counted(evidence: MonthEvidence) -> Message:
 
 def _counted_minutes(verdict: SubjectVerdict) -> Message:
     evidence = verdict.evidence
+    # of what says nothing some may be results of the stream (an untrusted clock) and no minutes
+    results = sum(number for symptom, number in verdict.not_judged.items() if symptom.startswith("invalid:"))
     return message(
         "{observed} minutes of lessons observed on {days} days: {good} good, {bad} bad{broken}; {unknown} not observed",
         observed=evidence.valid_results,
@@ -426,7 +436,7 @@ def _counted_minutes(verdict: SubjectVerdict) -> Message:
         good=evidence.passing_results,
         bad=evidence.valid_results - evidence.passing_results,
         broken=_broken(verdict.broken_limits),
-        unknown=evidence.invalid_results,
+        unknown=evidence.invalid_results - results,
     )
 
 

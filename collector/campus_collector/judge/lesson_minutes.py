@@ -1,8 +1,9 @@
 """Minutes of the lesson stream: which of them lie in lessons, which say something, and which are good. Pure."""
 
 import itertools
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -97,13 +98,8 @@ def broken_limits(minute: LessonMinute, limits: MinuteLimits) -> tuple[str, ...]
     return tuple(name for name, is_broken in zip(BROKEN, broken, strict=True) if is_broken)
 
 
-def interruptions_in(records: Iterable[LessonStreamRecord]) -> dict[str, Interruption]:
-    """By id; the form with an end outranks that of an interruption that was still going on."""
-    return newest_forms(interruption for record in records for interruption in record.interruptions)
-
-
 def newest_forms(interruptions: Iterable[Interruption]) -> dict[str, Interruption]:
-    """The same of a list that may name an interruption several times."""
+    """By id; the form with an end outranks that of an interruption that was still going on."""
     by_id: dict[str, Interruption] = {}
     for interruption in interruptions:
         if interruption.id not in by_id or by_id[interruption.id].ended_at is None:
@@ -122,24 +118,37 @@ def chosen_minutes(records: Mapping[str, LessonStreamRecord]) -> dict[datetime, 
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class LessonTime:
+    """Which minutes count: those in `hours` (the lessons of a school day, or its school hours) that are not left out."""
+
+    hours: Sequence[HoursOfDay]
+    zone: ZoneInfo
+    is_left_out: Callable[[datetime], bool] = lambda _: False
+    is_workday: Callable[[date], bool] = is_workday
+
+
 def count_minutes(
-    records: Mapping[str, LessonStreamRecord],
-    limits: MinuteLimits,
-    hours: Sequence[HoursOfDay],
-    zone: ZoneInfo,
-    is_left_out: Callable[[datetime], bool],
-    is_workday: Callable[[date], bool] = is_workday,
+    records: Mapping[str, LessonStreamRecord], alone: Iterable[Interruption], limits: MinuteLimits, when: LessonTime
 ) -> dict[str, MinuteCounts]:
-    """By the id of each result that has minutes in lessons; `records` are by it. `hours` are the lessons of a school day, or its school hours."""
-    going = list(interruptions_in(records.values()).values())
+    """By the id of each result that has minutes in lessons; `records` are by it. `alone` are interruptions that came as results of their own."""
     counts: dict[str, MinuteCounts] = {}
-    for moment, (result_id, minute) in chosen_minutes(records).items():
-        local = moment.astimezone(zone)
-        lesson = lesson_at(local, hours, is_workday)
-        if lesson is not None and not is_left_out(local):
-            places = places_in(going, moment) if going else frozenset()
-            counts.setdefault(result_id, MinuteCounts()).add(lesson, minute, limits, places)
+    for _, lesson, result_id, minute, places in _in_lessons(records, alone, when):
+        counts.setdefault(result_id, MinuteCounts()).add(lesson, minute, limits, places)
     return counts
+
+
+def _in_lessons(
+    records: Mapping[str, LessonStreamRecord], alone: Iterable[Interruption], when: LessonTime
+) -> Iterator[tuple[datetime, tuple[int, int], str, LessonMinute, Collection[str]]]:
+    """Each minute that counts: its local time, its lesson, the id of its result, itself, and the places of the interruptions in it."""
+    minutes = chosen_minutes(records)
+    places = places_by_minute(minutes, records.values(), alone)
+    for moment, (result_id, minute) in minutes.items():
+        local = moment.astimezone(when.zone)
+        lesson = lesson_at(local, when.hours, when.is_workday)
+        if lesson is not None and not when.is_left_out(local):
+            yield local, lesson, result_id, minute, places.get(moment, ())
 
 
 def quality_of(minute: LessonMinute, limits: MinuteLimits, places: Iterable[str] = ()) -> Quality:
@@ -150,27 +159,45 @@ def quality_of(minute: LessonMinute, limits: MinuteLimits, places: Iterable[str]
 
 
 def lessons_by_day(
-    records: Mapping[str, LessonStreamRecord], limits: MinuteLimits, hours: Sequence[HoursOfDay], zone: ZoneInfo
+    records: Mapping[str, LessonStreamRecord], alone: Iterable[Interruption], limits: MinuteLimits, when: LessonTime
 ) -> dict[date, list[LessonCount]]:
     """The lessons of each day that has any, by what was observed of them."""
-    going = list(interruptions_in(records.values()).values())
     counts: dict[date, MinuteCounts] = {}
-    for moment, (_, minute) in chosen_minutes(records).items():
-        local = moment.astimezone(zone)
-        if (lesson := lesson_at(local, hours)) is not None:
-            places = places_in(going, moment) if going else frozenset()
-            counts.setdefault(local.date(), MinuteCounts()).add(lesson, minute, limits, places)
+    for local, lesson, _, minute, places in _in_lessons(records, alone, when):
+        counts.setdefault(local.date(), MinuteCounts()).add(lesson, minute, limits, places)
     return {day: [of_day.lessons[span] for span in sorted(of_day.lessons)] for day, of_day in sorted(counts.items())}
 
 
-def places_in(interruptions: Iterable[Interruption], moment: datetime) -> frozenset[str]:
-    """Where the interruptions were that touch the minute beginning at this moment. One without an end is known in its first minute only:
-    later minutes say themselves what was lost."""
-    return frozenset(
-        interruption.where
-        for interruption in interruptions
-        if interruption.began_at < moment + MINUTE and (interruption.ended_at or interruption.began_at) >= moment
-    )
+def places_by_minute(
+    minutes: Iterable[datetime], records: Iterable[LessonStreamRecord], alone: Iterable[Interruption]
+) -> dict[datetime, set[str]]:
+    """Where the interruptions were that touch each of these minutes; minutes without any are left out.
+
+    An interruption without an end holds to the last minute of the newest record that names it.
+    """
+    listed, last_minutes = list(alone), dict[str, datetime]()
+    for record in records:
+        listed += record.interruptions
+        if record.minutes:
+            last = record.minutes[-1].minute
+            for each in record.interruptions:
+                last_minutes[each.id] = max(last, last_minutes.get(each.id, last))
+    spans: dict[str, list[tuple[datetime, datetime]]] = {}
+    for each in newest_forms(listed).values():
+        until = each.ended_at or max(each.began_at, last_minutes.get(each.id, each.began_at))
+        spans.setdefault(each.where, []).append((each.began_at, until))
+    ordered = sorted(minutes) if spans else []
+    places: dict[datetime, set[str]] = {}
+    for where, of_place in spans.items():
+        after = (
+            0  # of the minutes that have this place already: however many interruptions, each minute is looked at once
+        )
+        for began, until in sorted(of_place):
+            first = max(after, bisect_right(ordered, began - MINUTE))
+            after = max(after, bisect_right(ordered, until))
+            for moment in ordered[first:after]:
+                places.setdefault(moment, set()).add(where)
+    return places
 
 
 def lesson_at(

@@ -12,6 +12,7 @@ from functools import lru_cache
 from statistics import median
 
 from campus_collector.judge.lesson_minutes import (
+    LessonTime,
     MinuteCounts,
     broken_limits,
     count_minutes,
@@ -96,7 +97,7 @@ def looked_at(
 
 
 def observe(
-    results: Iterable[AnyResult],
+    results: Sequence[AnyResult],
     target: Target,
     policy: Policy,
     month: Month,
@@ -105,7 +106,8 @@ def observe(
 ) -> list[Observation]:
     """The contributions of a subject's results of one month; each id once, in order of time.
 
-    `lessons` are those of the school's timetable; without them the policy's school hours are taken for lessons.
+    `lessons` are those of the school's timetable; without them the policy's school hours are taken for lessons. Interruptions among the
+    results of a lesson stream contribute nothing, they explain its minutes.
     """
     if target.minutes is not None:
         return _observe_lessons(results, target, target.minutes, policy, month, lessons or policy.school_hours)
@@ -118,7 +120,7 @@ def observe(
 
 
 def _observe_lessons(
-    results: Iterable[AnyResult],
+    results: Sequence[AnyResult],
     target: Target,
     limits: MinuteLimits,
     policy: Policy,
@@ -127,14 +129,15 @@ def _observe_lessons(
 ) -> list[Observation]:
     """The same of results of the lesson stream: those with minutes in lessons, and those that were to have some."""
     start, end = month.start, month.end
-    within = {result.id: result for result in results if start <= result.started_at < end}
-    school = next((result.school for result in within.values()), None)
-
-    def is_planned(local: datetime) -> bool:
-        return bool(policy.maintenance) and policy.under_maintenance(target.name, school, local)
-
+    alone = interruptions_alone(results)
+    within = {
+        result.id: result
+        for result in results
+        if isinstance(result, LessonStreamResult) and start <= result.started_at < end
+    }
+    is_planned = planned_at(policy, target.name, next((result.school for result in within.values()), None))
     records = {result_id: record for result_id, result in within.items() if (record := stream_record(result))}
-    counts = count_minutes(records, limits, hours, month.zone, is_planned, policy.is_workday)
+    counts = count_minutes(records, alone, limits, LessonTime(hours, month.zone, is_planned, policy.is_workday))
     observations = []
     for result_id, result in within.items():
         local = result.started_at.astimezone(month.zone)
@@ -147,6 +150,11 @@ def _observe_lessons(
             outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
             observations.append(Observation(result_id, result.started_at, local.date(), outcome, None, None))
     return sorted(observations, key=lambda observation: (observation.started_at, observation.id))
+
+
+def planned_at(policy: Policy, target: str, school: str | None) -> Callable[[datetime], bool]:
+    """Says of a local moment whether it lies in announced maintenance of a school."""
+    return lambda local: bool(policy.maintenance) and policy.under_maintenance(target, school, local)
 
 
 def has_trusted_time(result: AnyResult) -> bool:
@@ -226,13 +234,20 @@ def stream_record(result: AnyResult) -> LessonStreamRecord | None:
     return None
 
 
-def interruptions_of(results: Iterable[AnyResult]) -> list[Interruption]:
+def interruptions_alone(results: Iterable[AnyResult]) -> list[Interruption]:
+    """Those that came as results of their own."""
+    return [
+        result.record
+        for result in results
+        if isinstance(result, InterruptionResult) and result.record is not None and has_trusted_time(result)
+    ]
+
+
+def interruptions_of(results: Sequence[AnyResult]) -> list[Interruption]:
     """Those that results of the lesson stream list and those that came alone, each once, in order of time."""
-    listed: list[Interruption] = []
+    listed = interruptions_alone(results)
     for result in results:
-        if isinstance(result, InterruptionResult) and result.record is not None and has_trusted_time(result):
-            listed.append(result.record)
-        elif (record := stream_record(result)) is not None:
+        if (record := stream_record(result)) is not None:
             listed += record.interruptions
     return sorted(newest_forms(listed).values(), key=lambda each: (each.began_at, each.id))
 
@@ -259,7 +274,7 @@ RULES: dict[str, Rule] = {
     "live_class": Rule("throughput", "uplink", _live_passes, _working_rtt, False),
     "platform_access": Rule("service", "service", _access_passes, _first_byte, True),
 }
-BY_LESSON_MINUTES = Rule("lesson_stream", "uplink", _stream_passes, _no_value, False)
+BY_LESSON_MINUTES = Rule("lesson_stream", "uplink", _stream_passes, _no_value, False, ("interruption",))
 
 
 def rule_of(name: str, target: Target | None) -> Rule:
@@ -281,7 +296,7 @@ def targets_changed_by(kind: str, subject: str) -> tuple[str, ...]:
     """Which targets can a result of this kind and subject change, by some entry of the policy? A room's state explains the school's."""
     if kind == "room":
         return ("recording_room",)
-    if kind == BY_LESSON_MINUTES.result_kind:
+    if kind in BY_LESSON_MINUTES.kinds:
         return ("live_class",)
     uplink = subject == "uplink"
     return tuple(

@@ -1,7 +1,7 @@
 """The verdict of a subject's month with all it rests on, and what an area has achieved. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from statistics import median
@@ -171,14 +171,14 @@ def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: M
         exempt_days=decision.exempt_days,
         failing_median=median(failing) if failing else None,
         broken_limits={name: count for name in BROKEN if (count := symptoms[f"minute:{name}"])},
-        worst_lesson=worst_lesson(decision.counted),
+        worst_lesson=worst_lesson({day: evidence.lessons for day, evidence in decision.counted.items()}),
         not_judged={symptom: number for symptom, number in symptoms.items() if symptom.startswith(NOT_JUDGED)},
     )
 
 
-def worst_lesson(days: Mapping[date, DayEvidence]) -> WorstLesson | None:
+def worst_lesson(days: Mapping[date, Sequence[LessonCount]]) -> WorstLesson | None:
     """The lesson with most bad minutes, the latest of several; None when every observed minute was good."""
-    lessons = [(lesson.bad, day, lesson) for day, evidence in days.items() for lesson in evidence.lessons if lesson.bad]
+    lessons = [(lesson.bad, day, lesson) for day, of_day in days.items() for lesson in of_day if lesson.bad]
     if not lessons:
         return None
     _, day, lesson = max(lessons, key=lambda entry: (entry[0], entry[1], entry[2].start))

@@ -30,7 +30,9 @@ def explain(
         others = [other for other in verdicts.subjects(month, school) if (other.target, other.subject) != key]
         judged = with_named_causes(store, verdicts, month, [*others, verdict], school=school)
         verdict = next(verdict for verdict in judged if (verdict.target, verdict.subject) == key)
-    results = read(subject_id, rule_of(target, rule).result_kind, month.start, month.end)
+    reading = rule_of(target, rule)
+    kinds = reading.kinds if rule is not None and rule.minutes is not None else (reading.result_kind,)
+    results = [result for kind in kinds for result in read(subject_id, kind, month.start, month.end)]
     return derive(about, month, verdicts.policy, results, days, verdict)
 
 

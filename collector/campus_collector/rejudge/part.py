@@ -36,7 +36,9 @@ from campus_wire.version import VERSION
 
 _MINUTE = timedelta(minutes=1)
 _MINUTE_MICROS = 60_000_000
-_JUDGED = "kind IN ('lesson_stream', 'throughput', 'service') OR kind = 'room' AND subject = 'recording_room'"
+_JUDGED = (
+    "kind IN ('interruption', 'lesson_stream', 'throughput', 'service') OR kind = 'room' AND subject = 'recording_room'"
+)
 """The results that a rule reads; those of single rooms, ports and gateways explain, and change no verdict."""
 
 
@@ -202,10 +204,10 @@ def _rows(archive: ArchivedMonth, town: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _series(subject: Subject) -> list[_Key]:
-    """By which results a subject may be judged: an uplink by two kinds, whichever rule a policy has for its lessons."""
+    """By which results a subject may be judged: an uplink by three kinds, whichever rule a policy has for its lessons."""
     kinds = {RULES[target].result_kind for target in TARGETS_OF[subject.kind]}
     if "live_class" in TARGETS_OF[subject.kind]:
-        kinds.add(BY_LESSON_MINUTES.result_kind)
+        kinds.update(BY_LESSON_MINUTES.kinds)
     return [(subject.school, kind, subject.id) for kind in sorted(kinds)]
 
 

@@ -27,7 +27,7 @@ from campus_wire.failures import Validity
 from campus_wire.records import Quarantined, kind_of, outcome_of
 
 MAX_KEPT_OVER_QUOTA_BYTES = 1000
-JUDGED_KINDS = frozenset({"throughput", "service", "room", "port", "lesson_stream"})
+JUDGED_KINDS = frozenset({"throughput", "service", "room", "port", "lesson_stream", "interruption"})
 """Results of other kinds are shown, and change no verdict."""
 
 

@@ -5,21 +5,25 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from campus_base.settings import ConfigurationError
 from campus_collector.config import shipped_policy
 from campus_collector.domain.inventory import Inventory, InventorySchool, Timetable
+from campus_collector.domain.schools import Subject
 from campus_collector.judge.derivation import as_text
-from campus_collector.judge.lesson_minutes import BROKEN, newest_forms, spans_of
+from campus_collector.judge.lesson_minutes import BROKEN, newest_forms, places_by_minute, spans_of
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import MinuteLimits, hours_of, load_policy, read_policy
+from campus_collector.judge.two_policies import decide_by
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.ledger.explain import explain
 from campus_collector.verify.evidence import evidence_findings
 from campus_wire.bandwidth import Verdict
+from campus_wire.failures import Validity
 from campus_wire.records import Interruption
-from tests.collector.lessons import FROZEN, lesson_policy, lesson_streams
+from tests.collector.lessons import FROZEN, interruption_alone, lesson_policy, lesson_streams
 from tests.collector.world import World, collector, throughput
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -87,6 +91,59 @@ def test_evidence_is_verified_and_explained(lessons: World) -> None:
     assert "ITU" not in text
     chinese = as_text(derivation, "zh")
     assert "在 1 天里观测上课 59 分钟：合格 57，不合格 2（丢包 2，中断 1）；未观测 1" in chinese
+
+
+def test_an_outage_of_the_bureau_s_side_does_not_count_against_the_school(lessons: World) -> None:
+    """Without an end it holds as far as records name it; an end that comes alone, after a restart, makes the rest unknown too."""
+    frozen = dict.fromkeys(range(5), FROZEN)
+    going = Interruption("i-1", EIGHT + timedelta(minutes=10), None, "both", "collector", 20)
+    results = [*lesson_streams(EIGHT, 10), *lesson_streams(EIGHT + timedelta(minutes=30), 30)]
+    for minute, listed in ((10, [going]), (15, [going]), (20, []), (25, [])):
+        results += lesson_streams(EIGHT + timedelta(minutes=minute), 5, frozen, listed)
+    lessons.send(*results)
+    evidence = live(lessons).evidence
+    assert (evidence.valid_results, evidence.passing_results, evidence.invalid_results) == (50, 40, 10)
+    ended = interruption_alone(msgspec.structs.replace(going, ended_at=EIGHT + timedelta(minutes=29, seconds=50)))
+    lessons.send(ended)
+    verdict = live(lessons)
+    evidence = verdict.evidence
+    assert (evidence.valid_results, evidence.passing_results, evidence.invalid_results) == (40, 40, 20)
+    assert {cause.code for cause in verdict.causes} == {"too_few", "collector_off_in_lessons"}, "not the line"
+    verdicts, store = lessons.service.verdicts, lessons.service.store
+    derivation = explain(store, verdicts, "live_class", "s001", "uplink", NOVEMBER)
+    assert derivation is not None
+    assert derivation.verdict.evidence == evidence
+    assert sum(line.passes is True for line in derivation.lines) == 8
+    assert [finding for finding in evidence_findings(store, verdicts, "s001") if finding] == []
+    uplink = Subject("s001", "uplink", "uplink", "", None, "inventory")
+    (decision,) = decide_by([verdicts.policy], uplink, "live_class", "t01", [*results, ended], NOVEMBER)
+    assert (decision.evidence.valid_results, decision.evidence.passing_results) == (40, 40), "judged again too"
+
+
+def test_minutes_of_a_month_and_thousands_of_interruptions_are_looked_at_once() -> None:
+    """Interruptions times minutes would be some 400 million comparisons."""
+    minutes = [EIGHT + timedelta(minutes=n) for n in range(20_000)]
+    flapping = [
+        Interruption(f"i-{n}", at, at + timedelta(seconds=5), "both", "recorder", 1)
+        for n, at in enumerate(EIGHT + timedelta(seconds=30 * n) for n in range(20_000))
+    ]
+    whole = Interruption("i", minutes[5], minutes[-1], "both", "collector", 1)
+    places = places_by_minute(minutes, (), [*flapping, whole, msgspec.structs.replace(whole, id="again")])
+    assert places[minutes[0]] == {"recorder"}
+    assert places[minutes[5]] == {"recorder", "collector"}
+    assert places[minutes[-1]] == {"collector"}
+    assert len(places) == len(minutes)
+
+
+def test_results_of_an_untrusted_clock_are_no_minutes(lessons: World) -> None:
+    later = EIGHT + timedelta(hours=1)
+    untrusted = {"validity": Validity.CLOCK_UNTRUSTED}
+    lessons.send(*lesson_streams(EIGHT, 60, {9: {"sent": 0, "unknown_seconds": 60.0}}))
+    lessons.send(*lesson_streams(later, 15, name="untrusted", **untrusted))
+    derivation = explain(lessons.service.store, lessons.service.verdicts, "live_class", "s001", "uplink", NOVEMBER)
+    assert derivation is not None
+    assert derivation.verdict.evidence.invalid_results == 4
+    assert "59 minutes of lessons observed on 1 days: 59 good, 0 bad; 1 not observed" in as_text(derivation, "en")
 
 
 def test_a_rule_that_comes_later_judges_days_without_tests_again(tmp_path: Path) -> None:

@@ -12,21 +12,22 @@ from campus_collector.http.pages.paths import lessons_path
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.service import Service
 from campus_collector.judge.derivation import BROKEN_WORDS
+from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.lesson_minutes import (
     LessonCount,
+    LessonTime,
     broken_limits,
     chosen_minutes,
-    interruptions_in,
     lessons_by_day,
     loss_of,
-    places_in,
+    places_by_minute,
     quality_of,
     spans_of,
 )
-from campus_collector.judge.month import month_of_day, start_of_day
-from campus_collector.judge.policy import MinuteLimits
-from campus_collector.judge.rules import interruptions_of, stream_record
-from campus_collector.judge.workdays import is_workday
+from campus_collector.judge.month import Month, month_of_day, start_of_day
+from campus_collector.judge.policy import HoursOfDay, MinuteLimits, Policy
+from campus_collector.judge.rules import interruptions_alone, interruptions_of, planned_at, stream_record
+from campus_collector.judge.verdict import worst_lesson
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnyResult, Interruption, LessonMinute, LessonStreamRecord
 
@@ -99,11 +100,12 @@ class LessonsModel:
         records = {result.id: record for result in results if (record := stream_record(result)) is not None}
         start, end = start_of_day(day, self._zone), start_of_day(day + timedelta(days=1), self._zone)
         of_day = {key: record for key, record in records.items() if _touches(record, start, end)}
-        by_day = lessons_by_day(records, limits, hours, self._zone)
+        alone = interruptions_alone(results)
+        by_day = lessons_by_day(records, alone, limits, self._counted(policy, hours, month))
         rows, more = self._interruptions(interruptions_of(results), start, end)
         worst_path, worst = self._worst(by_day)
-        spans = spans_of(hours) if is_workday(day) else []
-        shown = self._hours(of_day, start, end, limits, spans)
+        spans = spans_of(hours) if policy.is_workday(day) else []
+        shown = self._hours(of_day, alone, start, end, limits, spans)
         rows_of_lessons = by_day.get(day, [])
         sums = self._counts(rows_of_lessons)
         title = self._reader.words("lessons_title", school=self._school.name, day=day.isoformat(), sums=sums)
@@ -120,6 +122,14 @@ class LessonsModel:
             more,
             worst,
             worst_path,
+        )
+
+    def _counted(self, policy: Policy, hours: Sequence[HoursOfDay], month: Month) -> LessonTime:
+        """The minutes that a verdict counts too: without exempt days and announced maintenance."""
+        exempt, _ = exempt_days(policy, "live_class", self._school.id, "uplink", month)
+        is_planned = planned_at(policy, "live_class", self._school.id)
+        return LessonTime(
+            hours, self._zone, lambda local: local.date() in exempt or is_planned(local), policy.is_workday
         )
 
     def _path(self, day: date) -> str:
@@ -149,10 +159,10 @@ class LessonsModel:
 
     def _worst(self, by_day: Mapping[date, Sequence[LessonCount]]) -> tuple[str, str]:
         """Its address and itself in words; "" when every observed minute of the month's lessons was good."""
-        bad = [(lesson.bad, day, lesson) for day, lessons in by_day.items() for lesson in lessons if lesson.bad]
-        if not bad:
+        worst = worst_lesson(by_day)
+        if worst is None:
             return "", ""
-        _, day, lesson = max(bad, key=lambda each: (each[0], each[1], each[2].start))
+        day, lesson = worst.day, worst.lesson
         values = {"day": day.isoformat(), "span": lesson.span, "bad": lesson.bad, "observed": lesson.observed}
         return self._path(day), self._reader.words("worst_lesson_is", **values)
 
@@ -182,18 +192,20 @@ class LessonsModel:
     def _hours(
         self,
         records: Mapping[str, LessonStreamRecord],
+        alone: Sequence[Interruption],
         start: datetime,
         end: datetime,
         limits: MinuteLimits,
         spans: Sequence[tuple[int, int]],
     ) -> list[MinuteHour]:
         """From the first hour with a minute or a lesson to the last; [] for a day without a minute."""
-        going = list(interruptions_in(records.values()).values())
         qualities: dict[int, tuple[str, str]] = {}
-        for moment, (_, minute) in chosen_minutes(records).items():
+        minutes = chosen_minutes(records)
+        places = places_by_minute(minutes, records.values(), alone)
+        for moment, (_, minute) in minutes.items():
             if start <= moment < end:
                 local = moment.astimezone(self._zone)
-                quality = quality_of(minute, limits, places_in(going, moment))
+                quality = quality_of(minute, limits, places.get(moment, ()))
                 words = self._minute_words(minute, limits) if quality == "bad" else ""
                 qualities[local.hour * 60 + local.minute] = (quality, words)
         if not qualities:

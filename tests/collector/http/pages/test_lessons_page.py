@@ -73,6 +73,24 @@ def test_the_end_of_an_interruption_may_come_alone(world: World) -> None:
     assert "尚未结束" not in text
 
 
+def test_the_page_counts_the_minutes_that_the_verdict_counts(tmp_path: Path) -> None:
+    """Neither announced maintenance nor exempt days, and the same worst lesson."""
+    policy = tmp_path / "policy.toml"
+    more = (
+        '\n[[maintenance]]\nschool = "s001"\nfrom = 2026-11-09T08:00:00\nuntil = 2026-11-09T08:10:00\nreason = "x"\n'
+        '[[exemption]]\nschool = "s001"\nfrom = 2026-11-10\nuntil = 2026-11-10\nreason = "y"\n'
+    )
+    policy.write_text(lesson_policy(more=more), encoding="utf-8")
+    with collector(tmp_path, {"CAMPUS_POLICY_FILE": str(policy)}) as world:
+        world.send(*lesson_streams(EIGHT, 60, dict.fromkeys(range(12), FROZEN)))
+        world.send(*lesson_streams(EIGHT + timedelta(days=1), 60, dict.fromkeys(range(30), FROZEN)))
+        text = page(world)
+        assert "观测 50 分钟：合格 48，不合格 2" in text
+        worst = "2026-11-09 08:00–09:00：观测 50 分钟，不合格 2 分钟"
+        assert worst in text
+        assert worst in world.get("/evidence/live_class/s001/uplink?month=2026-11", Accept_Language="zh").body.decode()
+
+
 def test_without_a_day_the_newest_is_shown_and_a_wrong_one_is_named(world: World) -> None:
     world.send(*lesson_streams(EIGHT, 5))
     text = page(world, "")
