@@ -344,6 +344,8 @@ class StreamObserver:
         self._minutes = [] if ends else [minute for minute in self._minutes if minute.start >= until - 1.0]
         rows = [minute.row(self._wall_at_zero, self._unknown_seconds(minute, now)) for minute in taken]
         interruptions = [silence.record(self._wall_at_zero) for silence in self._take_silences(now, ends=ends)]
+        if self._unfinished is not None:  # that of the run before goes on
+            interruptions.append(self._unfinished.interruption)
         begin, self._record_begin = self._record_begin, until
         self._holes.forget_before(min(until, self._highest.at) - 1.0)
         if not rows and not interruptions:

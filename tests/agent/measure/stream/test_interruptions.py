@@ -135,6 +135,17 @@ def test_an_interruption_over_a_restart_is_one(away: float, back: float, ends: f
     assert abs(times(whole)[1] - ends) <= 0.2
 
 
+def test_a_run_after_a_restart_names_the_interruption_that_goes_on() -> None:
+    """Whoever counts minutes must know at once that they are the collector's."""
+    first = Simulation([Fault("collector", 10, 1e6)], 30.0)
+    first.run(ends=False)
+    unfinished = first.observer.unfinished(30.0)
+    assert unfinished is not None
+    second = Simulation([Fault("collector", 40, 1e6)], 400.0, start=40.0, unfinished=unfinished).run()
+    (found,) = second.interruptions()
+    assert (found.id, found.where, found.ended_at) == (unfinished.interruption.id, "collector", None)
+
+
 def test_an_interruption_over_several_records_and_midnight_is_one() -> None:
     outage = Fault("both", 100, 1000)
     simulation = Simulation([outage], 1200, seed=9).run()
