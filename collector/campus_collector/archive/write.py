@@ -6,7 +6,7 @@ import io
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
@@ -19,12 +19,13 @@ from campus_base.files import follow_owner, make_folder, sync_folder
 from campus_base.messages import message, verbatim
 from campus_collector.archive.chains import Digests, MonthChain
 from campus_collector.archive.check import verify_archives
-from campus_collector.archive.context import context_of
+from campus_collector.archive.context import closed_figures, context_of
 from campus_collector.archive.errors import NotArchived
 from campus_collector.domain.days import EPOCH
 from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy
+from campus_collector.report.figures import Head
 from campus_collector.store.archive.duck import connection
 from campus_collector.store.archive.format import (
     CONTEXT,
@@ -46,7 +47,7 @@ from campus_collector.store.archive.read import ArchivedMonth
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.store import Store
 from campus_collector.store.stored import decode_stored
-from campus_collector.store.tables.archives import MonthRow
+from campus_collector.store.tables.archives import LAST_SEQUENCE, MonthRow
 from campus_wire.version import VERSION
 
 Progress = Callable[[int, int], None]
@@ -142,7 +143,7 @@ class ArchiveWriter:
         progress: Progress | None,
     ) -> None:
         written = _Written()
-        towns = self._towns()
+        towns = self._towns(closed_figures(closed).heads)
         whole, done = sum(map(len, towns.values())), 0
         for town, schools in sorted(towns.items()):
             source = _TownRows(self._store, month, town, schools, archived, _progress_from(progress, done, whole))
@@ -172,12 +173,17 @@ class ArchiveWriter:
         manifest = msgspec.structs.replace(manifest, sha256=hash_of(manifest))
         _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
 
-    def _towns(self) -> dict[str, list[str]]:
-        """Every school that ever had a result, by town; "" for schools that are in no list."""
+    def _towns(self, heads: Sequence[Head]) -> dict[str, dict[str, int]]:
+        """Every school that ever had a result, by town, and the last result of its chain that was there when the month was closed.
+
+        Town "": schools that are in no list. Figures without heads are older than the chains: nobody knows what was there.
+        """
         town_of_school = {school.id: school.town for school in self._store.schools.all(EPOCH)}
-        towns: dict[str, list[str]] = {}
+        last_of_school = {head.school: head.results for head in heads}
+        towns: dict[str, dict[str, int]] = {}
         for school in self._store.archives.schools():
-            towns.setdefault(town_of_school.get(school, ""), []).append(school)
+            last = last_of_school.get(school, 0) if heads else LAST_SEQUENCE
+            towns.setdefault(town_of_school.get(school, ""), {})[school] = last
         return towns
 
     def _write_town(self, source: "_TownRows", path: Path) -> bool:
@@ -213,11 +219,11 @@ class _TownRows:
         store: Store,
         month: Month,
         town: str,
-        schools: Sequence[str],
+        schools: Mapping[str, int],
         archived: Callable[[str], Digests],
         progress: Callable[[int], None],
     ) -> None:
-        """`progress` is called with how many of the schools are done."""
+        """`schools`: of each the last result that belongs to the month as it was closed. `progress` is called with how many of the schools are done."""
         self.chains: list[ArchivedChain] = []
         self.links: list[tuple[str, int, bytes]] = []
         self.results = 0
@@ -239,11 +245,11 @@ class _TownRows:
 
     def _chunks(self) -> Iterator[list[ArchivedRow]]:
         start, end = self._month.start, self._month.end
-        for number, school in enumerate(self._schools, 1):
+        for number, (school, last) in enumerate(self._schools.items(), 1):
             digests: Digests = {}
             results = 0
             rows: list[ArchivedRow] = []
-            for stored in self._store.archives.of_month(school, start, end):
+            for stored in self._store.archives.of_month(school, start, end, last):
                 rows.append(_row(school, stored, digests))
                 results += 1
                 if len(rows) >= ROWS_AT_ONCE:

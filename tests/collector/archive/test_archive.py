@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import duckdb
 import pytest
 
 from campus_collector.archive import write as write_module
+from campus_collector.archive.check import verify_archives
 from campus_collector.archive.errors import NotArchived
 from campus_collector.cli.main import main
 from campus_collector.judge.policy import read_policy
@@ -18,8 +20,17 @@ from campus_collector.store.archive.format import COLUMNS, row_of
 from campus_collector.store.archive.read import ArchivedMonth, archived_months
 from campus_collector.store.stored import decode_stored
 from campus_wire.records import kind_of
-from tests.collector.archive.months import NOVEMBER, OCTOBER, archives_in, close, send_two_months
-from tests.collector.world import World, throughput
+from tests.collector.archive.months import (
+    FIRST,
+    NOVEMBER,
+    OCTOBER,
+    OTHER_SCHOOL,
+    SECOND,
+    archives_in,
+    close,
+    send_two_months,
+)
+from tests.collector.world import World, envelope, throughput
 
 VERDICTS = """
 WITH judged AS (
@@ -109,6 +120,32 @@ def test_places_of_other_months_are_links_of_the_chain(world: World) -> None:
     checkpoint = world.service.store.chain.last_checkpoint("s001")
     assert checkpoint is not None
     assert chains["s001"].head_after == checkpoint.head.hex()
+
+
+def test_what_came_after_closing_is_not_in_the_archive(world: World) -> None:
+    """Also of a school that had no result then. The next month's archive leads over them."""
+    send_two_months(world)
+    close(world, OCTOBER)
+    world.send(throughput(1e6, at=FIRST + timedelta(days=10)), throughput(at=SECOND + timedelta(days=5)))
+    later = envelope(throughput(at=FIRST, school="s003"), agent_id="s003", announcement=OTHER_SCHOOL)
+    assert world.post(later, world.issue_token("s003")).status == 200
+    close(world, NOVEMBER)
+    for month in (OCTOBER, NOVEMBER):
+        world.service.archives.archive(month)
+    october, november = archived_months(world.service.config.archive_dir)
+    assert (october.manifest.results, november.manifest.results) == (33, 6)
+    assert [chain.school for chain in october.manifest.heads] == ["s001", "s002"]
+    assert [place for _, place, _ in november.links()] == [26, 28, 29]
+    assert verify_archives([october, november]).findings == []
+
+
+def test_of_figures_without_heads_all_results_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    send_two_months(world)
+    with monkeypatch.context() as patch:
+        patch.setattr("campus_collector.report.gather._heads", lambda sources, schools: [])
+        close(world, OCTOBER)
+    world.send(throughput(at=FIRST + timedelta(days=10)))
+    assert world.service.archives.archive(OCTOBER).manifest.results == 34
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"a":"\0"}', b"", b'"\\ud800"', '{"名":"一\\n"}'.encode()])
