@@ -26,7 +26,7 @@ from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy
 from campus_collector.report.figures import Head
-from campus_collector.store.archive.duck import connection
+from campus_collector.store.archive.duck import connection, literal
 from campus_collector.store.archive.format import (
     CONTEXT,
     FORMAT,
@@ -143,7 +143,8 @@ class ArchiveWriter:
         progress: Progress | None,
     ) -> None:
         written = _Written()
-        towns = self._towns(closed_figures(closed).heads)
+        figures = closed_figures(closed)
+        towns = self._towns(figures.heads)
         whole, done = sum(map(len, towns.values())), 0
         for town, schools in sorted(towns.items()):
             source = _TownRows(self._store, month, town, schools, archived, _progress_from(progress, done, whole))
@@ -164,6 +165,7 @@ class ArchiveWriter:
             closed_at=closed.closed_at,
             program_version=VERSION,
             policy_version=self._policy.version,
+            closing_policy_version=figures.policy_version,
             figures_hash=closed.hash,
             results=sum(chain.results for chain in written.chains),
             schools=len(written.chains),
@@ -201,7 +203,7 @@ class ArchiveWriter:
 
             try:
                 database.execute(
-                    f"COPY (SELECT {SELECTED} FROM read_json('{_quoted(lines)}', {options}))"  # noqa: S608
+                    f"COPY (SELECT {SELECTED} FROM read_json('{_quoted(literal(lines))}', {options}))"  # noqa: S608
                     f" TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
                     f" ROW_GROUP_SIZE {ROW_GROUP}, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
                 )
@@ -342,7 +344,7 @@ def _sync(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 

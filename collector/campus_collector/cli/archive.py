@@ -144,13 +144,15 @@ def _checked_json(checked: CheckedArchives) -> dict[str, Any]:
         for finding in checked.findings
     ]
     counts = {"months": checked.months, "schools": checked.schools, "results": checked.results}
-    return counts | {"manifests": checked.manifests, "findings": findings}
+    notes = {month: {"en": words.en, "zh": words.zh} for month, words in checked.notes.items()}
+    return counts | {"manifests": checked.manifests, "findings": findings, "notes": notes}
 
 
 def _checked_words(checked: CheckedArchives, language: Language) -> str:
     text = message("{months} month(s), {results} results.")
     lines = [text.in_(language, months=len(checked.months), results=checked.results)]
     lines += [f"{month}  {digest}" for month, digest in checked.manifests.items()]
+    lines += [escape_cell(f"{month}: {words.in_(language)}") for month, words in checked.notes.items()]
     lines += [escape_cell(f"✗ {finding.place}: {finding.words.in_(language)}") for finding in checked.findings]
     if not checked.findings:
         lines.append(message("✓ everything fits").in_(language))
