@@ -1,6 +1,7 @@
 """Writes the archive of a closed month: whole or not at all, and read back before it counts."""
 
 import csv
+import errno
 import gzip
 import io
 import os
@@ -63,6 +64,7 @@ COMPRESSION_LEVEL = 8
 """9 takes a third longer and saves nothing; 3 takes half as long, and 7 bytes a result more."""
 MOST_LINE_BYTES = 1_048_576
 """DuckDB sets aside twice this for reading. A result is at most a quarter of it, also where each byte of it takes two."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _encode = msgspec.json.Encoder().encode_lines
 
 
@@ -89,7 +91,7 @@ class ArchiveWriter:
     ) -> ArchivedMonth:
         """Of a closed month. `archived` gives the hashes of a school's results that have left the database.
 
-        Raises NotArchived, StoreUnavailable (of which DuckdbMissing), OSError; then nothing is left behind.
+        Raises NotArchived, StoreUnavailable, DuckdbMissing, OSError; then nothing is left behind.
         """
         closed = self._store.monthly.closed(str(month))
         if closed is None:
@@ -109,7 +111,12 @@ class ArchiveWriter:
         def fill(folder: Path) -> None:
             for path in (MANIFEST, *archive.manifest.files):
                 make_folder((folder / path).parent)
-                shutil.copyfile(archive.folder / path, folder / path)
+                try:
+                    shutil.copyfile(archive.folder / path, folder / path)
+                except OSError as error:
+                    if error.errno in NO_ROOM:
+                        error.filename = str(folder / path)  # Python names the file that is read
+                    raise
 
         return self._put(month, fill)
 
@@ -208,6 +215,7 @@ class ArchiveWriter:
                     f" ROW_GROUP_SIZE {ROW_GROUP}, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
                 )
             except duckdb.Error as error:
+                _raise_no_room(error, path)
                 raise NotArchived(message("{file}: {why}", file=path, why=verbatim(_reason(error)))) from None
         lines.unlink()
         return True
@@ -346,6 +354,13 @@ def _sync(folder: Path) -> None:
 
 def _quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
+
+
+def _raise_no_room(error: Exception, path: Path) -> None:
+    """Raises OSError where DuckDB says that there is no room; its words hold others', in JSON, and no number."""
+    for number in NO_ROOM:
+        if os.strerror(number) in str(error):
+            raise OSError(number, os.strerror(number), str(path)) from None
 
 
 def _reason(error: Exception) -> str:

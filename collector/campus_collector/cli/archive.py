@@ -16,12 +16,12 @@ from campus_base.terminal import escape_cell
 from campus_collector.archive.check import CheckedArchives, archives_below, verify_archives
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.service import Archives
-from campus_collector.cli.common import ProgressBar, data_options, json_option, month_from
+from campus_collector.cli.common import ARCHIVE_BUSY, ProgressBar, data_options, json_option, month_from
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
 from campus_collector.store.archive.errors import ArchiveError
 from campus_collector.store.archive.read import ArchivedMonth
-from campus_collector.store.errors import StoreError
+from campus_collector.store.errors import StoreBusy, StoreError
 from campus_collector.store.open import open_store
 
 MORE = message(
@@ -73,6 +73,8 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             reason = error.words.in_(language)
         except ArchiveError as error:
             reason = error.in_(language)
+        except StoreBusy:
+            reason = ARCHIVE_BUSY.in_(language)
         except OSError as error:
             reason = f"{error.filename or config.archive_dir}: {error_words(error).in_(language)}"
         else:
