@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import UNSET
 
 from campus_base.messages import Message, message
 from campus_base.system_errors import error_words
@@ -63,6 +64,8 @@ class CheckedArchives:
     manifests: dict[str, str] = field(default_factory=dict)
     """The hash of each month's manifest."""
     findings: list[ArchiveDifference] = field(default_factory=list)
+    notes: dict[str, Message] = field(default_factory=dict)
+    """What is to be known of a month, and is no difference."""
 
 
 def archives_below(folder: Path) -> list[ArchivedMonth]:
@@ -99,6 +102,18 @@ def verify_archives(
     _compare_months(checks)
     checked.months = [check.month for check in checks]
     return checked
+
+
+def policy_note(manifest: Manifest) -> Message | None:
+    """That a month was closed by another policy than the one that is archived with it; None where it was not, or is not known."""
+    if manifest.closing_policy_version is UNSET or manifest.closing_policy_version == manifest.policy_version:
+        return None
+    return message(
+        "was closed by policy {closing}; the archive holds policy {archived}, which was in force when it was written:"
+        " verdicts may differ",
+        closing=manifest.closing_policy_version,
+        archived=manifest.policy_version,
+    )
 
 
 def _places_of_interest(checks: "Sequence[_MonthCheck]") -> dict[str, set[int]]:
@@ -169,9 +184,11 @@ class _MonthCheck:
             self.add(MANIFEST, message("names no month, or no time zone that is known"))
             return
         self.bounds = (micros(month.start), micros(month.end))
+        if (words := policy_note(self.manifest)) is not None:
+            self._checked.notes[self.month] = words
         self._check_files(self.manifest)
         self._check_context(self.manifest)
-        links = self._links()
+        links, before = self._links(), self._checked.results
         seen: set[str] = set()
         for town in self._archive.partitions():
             for school in self._check_town(town, links, places):
@@ -179,6 +196,15 @@ class _MonthCheck:
                 self._checked.schools += 1
                 if progress is not None:
                     progress(self._checked.results)
+        if self._checked.results - before != self.manifest.results:
+            self.add(
+                MANIFEST,
+                message(
+                    "{count} results, where the manifest has {expected}",
+                    count=self._checked.results - before,
+                    expected=self.manifest.results,
+                ),
+            )
         for school in sorted(self.chains.keys() - seen):
             words = message(
                 "{school}: none of its {count} results is there", school=school, count=self.chains[school].results
@@ -239,17 +265,24 @@ class _MonthCheck:
         """Each school in a town's file, when it was checked. Where the file cannot be read as a whole: school by school, and those that cannot be
         read are named."""
         path = self._archive.file_of(town).relative_to(self._archive.folder).as_posix()
-        columns = ", ".join((_KEYS, *_MEASURED)) if self._columns else _KEYS
         done: set[str] = set()
 
         def check(school: str, rows: Iterable[Sequence[object]]) -> str:
+            if school in done:
+                self.add(path, message("{school}: {words}", school=school, words=message("stands there twice")))
             of_school = _SchoolCheck(self, town, school, links.get(school, {}), places.get(school, set()))
-            of_school.run(rows, self._columns)
+            of_school.run(rows, measured)
             self._checked.results += of_school.results
             done.add(school)
             return school
 
+        measured: list[str] = []
+        columns = _KEYS
         try:
+            if self._columns:  # an older file lacks those that came later
+                present = self._archive.columns(town)
+                measured = [name for name in _MEASURED if name in present]
+                columns = ", ".join((_KEYS, *measured))
             for school, rows in groupby(self._archive.rows(town, columns), itemgetter(0)):
                 yield check(str(school), rows)
             return
@@ -278,7 +311,8 @@ class _SchoolCheck:
         self._named = False
         """Was a result that differs named? Then its chain leads elsewhere for that reason."""
 
-    def run(self, rows: Iterable[Sequence[object]], columns: bool) -> None:
+    def run(self, rows: Iterable[Sequence[object]], measured: Sequence[str]) -> None:
+        """`measured`: the columns that follow the keys in each row."""
         chain = self._month.chains.get(self._school)
         if chain is None or chain.town != self._town:
             words = message(
@@ -289,7 +323,7 @@ class _SchoolCheck:
             return
         start, end = self._month.bounds
         for row in rows:
-            self._check_row(row, start, end, columns)
+            self._check_row(row, start, end, measured)
         if self.results != chain.results:
             self._add(
                 message(
@@ -299,7 +333,7 @@ class _SchoolCheck:
         if chain.first_sequence:
             self._replay(chain)
 
-    def _check_row(self, row: Sequence[object], start: int, end: int, columns: bool) -> None:
+    def _check_row(self, row: Sequence[object], start: int, end: int, measured: Sequence[str]) -> None:
         _, kind, subject, started_at, sequence, sha256_start, raw = row[:7]
         self.results += 1
         if not (isinstance(raw, bytes) and isinstance(sequence, int) and isinstance(started_at, int)):
@@ -310,10 +344,10 @@ class _SchoolCheck:
             self._name(sequence, raw, message("its bytes are not those that were archived"))
         elif not start <= started_at < end:
             self._name(sequence, raw, message("is not of this month"))
-        elif columns:
+        elif measured:
             expected = row_of(self._school, str(kind), str(subject), started_at, sequence, raw, decode_stored(raw))
             different = [
-                name for name, value in zip(_MEASURED, row[7:], strict=True) if getattr(expected, name) != value
+                name for name, value in zip(measured, row[7:], strict=True) if getattr(expected, name) != value
             ]
             if different or not _is_filed_so(raw, str(kind), str(subject), started_at):
                 name = different[0] if different else "kind, subject, started_at"

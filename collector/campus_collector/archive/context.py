@@ -4,12 +4,24 @@ import zlib
 
 import msgspec
 
+from campus_base.messages import message
+from campus_collector.archive.errors import NotArchived
 from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy
 from campus_collector.judge.workdays import is_workday
+from campus_collector.report.figures import Figures, figures_of
 from campus_collector.store.archive.format import Context
 from campus_collector.store.store import Store
+
+
+def closed_figures(closed: ClosedMonth) -> Figures:
+    """The figures of a closed month. Raises NotArchived where they cannot be read."""
+    try:
+        return figures_of(zlib.decompress(closed.figures))
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
+        words = message("{month}: the figures of this closed month were changed", month=closed.month)
+        raise NotArchived(words) from None
 
 
 def context_of(store: Store, policy: Policy, month: Month, closed: ClosedMonth) -> Context:

@@ -20,36 +20,51 @@ RETRY_SECONDS = 600.0
 class SeparateArchives:
     """Archives what is due; called from one thread, stopped from any."""
 
-    def __init__(self, wanted: Callable[[], ArchiveWanted], archives: Archives) -> None:
+    def __init__(self, wanted: Callable[[str], ArchiveWanted], archives: Archives) -> None:
         self._wanted, self._archives = wanted, archives
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self._retry_at = 0.0
 
     def catch_up(self) -> list[str]:
-        """The months that were archived. Raises StoreUnavailable, OSError, TimeoutExpired."""
-        if self._stopped or monotonic() < self._retry_at or not self._archives.due():
+        """The months that were archived, each by a process of its own. Raises StoreUnavailable, OSError."""
+        if self._stopped or monotonic() < self._retry_at:
             return []
+        due = [str(month) for month in self._archives.due()]
+        if due:
+            self._retry_at = monotonic() + RETRY_SECONDS
+        return [month for month in due if not self._stopped and self._archive(month)]
+
+    def _archive(self, month: str) -> bool:
+        why = ""
+        try:
+            output = self._answer(month)
+        except subprocess.TimeoutExpired:
+            output, why = None, f"it took longer than {WALL_SECONDS} s"
+        done = ArchiveDone(why=why) if output is None else msgspec.json.decode(output, type=ArchiveDone)
+        self._archives.failed.pop(month, None)
+        if done.archived:
+            log.info("month archived", extra={"month": month})
+        elif done.why:
+            self._archives.failed[month] = done.why
+            log.error("a month is not archived; it is tried again", extra={"month": month, "why": done.why})
+        return done.archived
+
+    def _answer(self, month: str) -> bytes | None:
+        """Of the process; None where it ended without one. Raises TimeoutExpired, OSError."""
         command = [sys.executable, "-m", "campus_collector.archive.worker"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._process = process
         try:
-            output, _ = process.communicate(msgspec.json.encode(self._wanted()), WALL_SECONDS)
+            output, _ = process.communicate(msgspec.json.encode(self._wanted(month)), WALL_SECONDS)
         finally:
             process.kill()
             process.wait()
             self._process = None
-        self._retry_at = monotonic() + RETRY_SECONDS
         if process.returncode != 0:
             log.error("months are not archived; it is tried again", extra={"exit": process.returncode})
-            return []
-        done = msgspec.json.decode(output, type=ArchiveDone)
-        for month, why in done.failed.items():
-            log.error("a month is not archived", extra={"month": month, "why": why})
-        self._archives.failed = done.failed
-        for month in done.archived:
-            log.info("month archived", extra={"month": month})
-        return done.archived
+            return None
+        return output
 
     def stop(self) -> None:
         """What is being written is given up; it is written after the next start."""

@@ -1,9 +1,12 @@
 """The archives of one collector: which closed months have one, and making those that are missing."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 from campus_base.messages import Message, message, verbatim
@@ -19,15 +22,45 @@ from campus_collector.store.archive.duck import has_duckdb
 from campus_collector.store.archive.errors import ArchiveDamaged
 from campus_collector.store.archive.format import MANIFEST, Manifest, folder_name
 from campus_collector.store.archive.read import ArchivedMonth
+from campus_collector.store.errors import StoreBusy, StoreUnavailable
+from campus_collector.store.leases import Lease
 from campus_collector.store.store import Store
 
+RENEW_SECONDS = 5.0
+log = logging.getLogger(__name__)
 LEASE = "archive"
 """The name of the lease of the process that archives."""
 
 
+@contextmanager
+def _renewed(lease: Lease) -> Iterator[None]:
+    """Keep a lease while a town is written or read back, each of which may take longer. Raises StoreBusy at the end, where it was lost."""
+    ended, lost = Event(), list[StoreBusy]()
+
+    def renew() -> None:
+        while not lost and not ended.wait(RENEW_SECONDS):
+            try:
+                lease.renew()
+            except StoreBusy as error:
+                lost.append(error)
+            except StoreUnavailable:
+                log.warning("the lease could not be renewed; it is tried again")
+
+    thread = Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if lost:
+        raise lost[0]
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """A closed month as the list of archives shows it. `state`: archived, waiting (it has none yet), lost (`words` say how).
+    """A closed month as the list of archives shows it. `state`: archived, waiting (it has none yet), elsewhere (not on this machine), lost
+    (`words` say how).
 
     `manifest` is that of the files, where it can be read.
     """
@@ -51,7 +84,11 @@ class TakenArchive:
 class Archives:
     """The archives of a collector's closed months, in their folder. Every method may raise StoreUnavailable."""
 
-    def __init__(self, store: Store, policy: Policy, zone: ZoneInfo, county: str, directory: Path) -> None:
+    def __init__(
+        self, store: Store, policy: Policy, zone: ZoneInfo, county: str, directory: Path, *, shared: bool = False
+    ) -> None:
+        """`shared`: collectors of several machines may use the database, each with a folder of its own."""
+        self._shared = shared
         self._store, self._policy, self._zone, self._county = store, policy, zone, county
         self.directory = directory
         self.failed: dict[str, str] = {}
@@ -77,15 +114,8 @@ class Archives:
         note them, or its folder was brought here. Raises NotArchived, StoreBusy, DuckdbMissing, OSError.
         """
         with self._store.lease(LEASE, 0.0) as lease:
-            archive = self._present(month)
-            if archive is None:
-
-                def step(done: int, whole: int) -> None:
-                    lease.renew()
-                    if progress is not None:
-                        progress(done, whole)
-
-                archive = self._writer(self.directory).write(month, self._digests, step)
+            with _renewed(lease):
+                archive = self._present(month) or self._writer(self.directory).write(month, self._digests, progress)
             self._keep(archive, who)
         return archive
 
@@ -130,18 +160,19 @@ class Archives:
         if str(month) not in self._recorded():
             self._keep(ArchivedMonth(self.directory / archive.folder.name), CONSOLE)
 
-    def catch_up(self, progress: Progress | None = None) -> list[str]:
+    def catch_up(self) -> list[str]:
         """Archive the closed months that have no archive; those that were archived. Raises StoreBusy, DuckdbMissing, OSError."""
-        done = []
-        self.failed = {}
-        for month in self.due():
-            try:
-                self.archive(month, progress, MEASUREMENTS)
-            except NotArchived as error:
-                self.failed[str(month)] = str(error)
-            else:
-                done.append(str(month))
-        return done
+        return [str(month) for month in self.due() if self.archive_due(month)]
+
+    def archive_due(self, month: Month) -> bool:
+        """Archive a month that is due; False: it could not be, and `failed` says why. Raises StoreBusy, DuckdbMissing, OSError."""
+        self.failed.pop(str(month), None)
+        try:
+            self.archive(month, None, MEASUREMENTS)
+        except NotArchived as error:
+            self.failed[str(month)] = str(error)
+            return False
+        return True
 
     def _writer(self, directory: Path) -> ArchiveWriter:
         return ArchiveWriter(self._store, self._policy, self._county, directory)
@@ -178,6 +209,8 @@ class Archives:
             why = self.failed.get(month)
             return ArchiveEntry(month, "waiting", words=None if why is None else verbatim(why))
         archive = ArchivedMonth(self.directory / folder_name(month))
+        if self._shared and not archive.folder.exists():
+            return ArchiveEntry(month, "elsewhere", record)
         try:
             manifest = archive.manifest
         except ArchiveDamaged as error:

@@ -1,4 +1,4 @@
-"""The process in which a serving collector archives closed months: a month's results take memory and a processor for a minute.
+"""The process in which a serving collector archives a closed month: its results take memory and a processor for a minute.
 
 `python -m campus_collector.archive.worker` reads an `ArchiveWanted` on standard input and writes an `ArchiveDone`; it logs as the collector does.
 """
@@ -16,7 +16,9 @@ import msgspec
 from campus_base.logs import configure_logging
 from campus_collector.archive.service import Archives
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl
+from campus_collector.judge.month import parse_month
 from campus_collector.judge.policy import load_policy
+from campus_collector.store.archive.errors import ArchiveError
 from campus_collector.store.errors import StoreBusy, StoreError
 from campus_collector.store.open import open_store
 
@@ -26,20 +28,21 @@ NICENESS = 10
 
 
 class ArchiveWanted(msgspec.Struct, frozen=True):
-    """Where a collector's store, policy and archives are."""
+    """Where a collector's store, policy and archives are, and the month YYYY-MM that is due."""
 
     store: str
     policy_file: str
     timezone: str
     county: str
     directory: str
+    month: str
 
 
 class ArchiveDone(msgspec.Struct, frozen=True):
-    """Months that were archived, and why others were not."""
+    """Was the month archived, and if not: why, where that is known."""
 
-    archived: list[str] = []
-    failed: dict[str, str] = {}
+    archived: bool = False
+    why: str = ""
 
 
 def main() -> int:
@@ -53,21 +56,21 @@ def main() -> int:
 
 
 def work(wanted: ArchiveWanted) -> ArchiveDone:
-    """What the calendar asks for. A folder that cannot be written and a store that is busy are in the log: it is tried again."""
+    """Archive the month. A store that is busy or cannot be reached is in the log: it is tried again."""
     try:
         place = PostgresUrl(wanted.store) if wanted.store.startswith(SCHEMES) else Path(wanted.store)
         store = open_store(place, must_exist=True)
         with closing(store):
             policy, zone = load_policy(Path(wanted.policy_file)), ZoneInfo(wanted.timezone)
             archives = Archives(store, policy, zone, wanted.county, Path(wanted.directory))
-            done = archives.catch_up()
-            return ArchiveDone(done, archives.failed)
+            done = archives.archive_due(parse_month(wanted.month, zone))
+            return ArchiveDone(done, archives.failed.get(wanted.month, ""))
     except StoreBusy as error:
         log.info("another process is at work on this", extra={"what": str(error)})
     except StoreError as error:
         log.error("store unavailable", extra={"error": str(error)})
-    except OSError as error:
-        log.error("a month is not archived; it is tried again", extra={"error": str(error)})
+    except (OSError, ArchiveError) as error:
+        return ArchiveDone(why=str(error))
     return ArchiveDone()
 
 

@@ -1,12 +1,13 @@
 """Writes the archive of a closed month: whole or not at all, and read back before it counts."""
 
 import csv
+import errno
 import gzip
 import io
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
@@ -19,13 +20,14 @@ from campus_base.files import follow_owner, make_folder, sync_folder
 from campus_base.messages import message, verbatim
 from campus_collector.archive.chains import Digests, MonthChain
 from campus_collector.archive.check import verify_archives
-from campus_collector.archive.context import context_of
+from campus_collector.archive.context import closed_figures, context_of
 from campus_collector.archive.errors import NotArchived
 from campus_collector.domain.days import EPOCH
 from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy
-from campus_collector.store.archive.duck import connection
+from campus_collector.report.figures import Head
+from campus_collector.store.archive.duck import connection, literal
 from campus_collector.store.archive.format import (
     CONTEXT,
     FORMAT,
@@ -46,7 +48,7 @@ from campus_collector.store.archive.read import ArchivedMonth
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.store import Store
 from campus_collector.store.stored import decode_stored
-from campus_collector.store.tables.archives import MonthRow
+from campus_collector.store.tables.archives import LAST_SEQUENCE, MonthRow
 from campus_wire.version import VERSION
 
 Progress = Callable[[int, int], None]
@@ -62,6 +64,7 @@ COMPRESSION_LEVEL = 8
 """9 takes a third longer and saves nothing; 3 takes half as long, and 7 bytes a result more."""
 MOST_LINE_BYTES = 1_048_576
 """DuckDB sets aside twice this for reading. A result is at most a quarter of it, also where each byte of it takes two."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _encode = msgspec.json.Encoder().encode_lines
 
 
@@ -88,7 +91,7 @@ class ArchiveWriter:
     ) -> ArchivedMonth:
         """Of a closed month. `archived` gives the hashes of a school's results that have left the database.
 
-        Raises NotArchived, StoreUnavailable (of which DuckdbMissing), OSError; then nothing is left behind.
+        Raises NotArchived, StoreUnavailable, DuckdbMissing, OSError; then nothing is left behind.
         """
         closed = self._store.monthly.closed(str(month))
         if closed is None:
@@ -108,7 +111,12 @@ class ArchiveWriter:
         def fill(folder: Path) -> None:
             for path in (MANIFEST, *archive.manifest.files):
                 make_folder((folder / path).parent)
-                shutil.copyfile(archive.folder / path, folder / path)
+                try:
+                    shutil.copyfile(archive.folder / path, folder / path)
+                except OSError as error:
+                    if error.errno in NO_ROOM:
+                        error.filename = str(folder / path)  # Python names the file that is read
+                    raise
 
         return self._put(month, fill)
 
@@ -142,7 +150,8 @@ class ArchiveWriter:
         progress: Progress | None,
     ) -> None:
         written = _Written()
-        towns = self._towns()
+        figures = closed_figures(closed)
+        towns = self._towns(figures.heads)
         whole, done = sum(map(len, towns.values())), 0
         for town, schools in sorted(towns.items()):
             source = _TownRows(self._store, month, town, schools, archived, _progress_from(progress, done, whole))
@@ -163,6 +172,7 @@ class ArchiveWriter:
             closed_at=closed.closed_at,
             program_version=VERSION,
             policy_version=self._policy.version,
+            closing_policy_version=figures.policy_version,
             figures_hash=closed.hash,
             results=sum(chain.results for chain in written.chains),
             schools=len(written.chains),
@@ -172,12 +182,17 @@ class ArchiveWriter:
         manifest = msgspec.structs.replace(manifest, sha256=hash_of(manifest))
         _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
 
-    def _towns(self) -> dict[str, list[str]]:
-        """Every school that ever had a result, by town; "" for schools that are in no list."""
+    def _towns(self, heads: Sequence[Head]) -> dict[str, dict[str, int]]:
+        """Every school that ever had a result, by town, and the last result of its chain that was there when the month was closed.
+
+        Town "": schools that are in no list. Figures without heads are older than the chains: nobody knows what was there.
+        """
         town_of_school = {school.id: school.town for school in self._store.schools.all(EPOCH)}
-        towns: dict[str, list[str]] = {}
+        last_of_school = {head.school: head.results for head in heads}
+        towns: dict[str, dict[str, int]] = {}
         for school in self._store.archives.schools():
-            towns.setdefault(town_of_school.get(school, ""), []).append(school)
+            last = last_of_school.get(school, 0) if heads else LAST_SEQUENCE
+            towns.setdefault(town_of_school.get(school, ""), {})[school] = last
         return towns
 
     def _write_town(self, source: "_TownRows", path: Path) -> bool:
@@ -195,11 +210,12 @@ class ArchiveWriter:
 
             try:
                 database.execute(
-                    f"COPY (SELECT {SELECTED} FROM read_json('{_quoted(lines)}', {options}))"  # noqa: S608
+                    f"COPY (SELECT {SELECTED} FROM read_json('{_quoted(literal(lines))}', {options}))"  # noqa: S608
                     f" TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
                     f" ROW_GROUP_SIZE {ROW_GROUP}, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
                 )
             except duckdb.Error as error:
+                _raise_no_room(error, path)
                 raise NotArchived(message("{file}: {why}", file=path, why=verbatim(_reason(error)))) from None
         lines.unlink()
         return True
@@ -213,11 +229,11 @@ class _TownRows:
         store: Store,
         month: Month,
         town: str,
-        schools: Sequence[str],
+        schools: Mapping[str, int],
         archived: Callable[[str], Digests],
         progress: Callable[[int], None],
     ) -> None:
-        """`progress` is called with how many of the schools are done."""
+        """`schools`: of each the last result that belongs to the month as it was closed. `progress` is called with how many of the schools are done."""
         self.chains: list[ArchivedChain] = []
         self.links: list[tuple[str, int, bytes]] = []
         self.results = 0
@@ -239,11 +255,11 @@ class _TownRows:
 
     def _chunks(self) -> Iterator[list[ArchivedRow]]:
         start, end = self._month.start, self._month.end
-        for number, school in enumerate(self._schools, 1):
+        for number, (school, last) in enumerate(self._schools.items(), 1):
             digests: Digests = {}
             results = 0
             rows: list[ArchivedRow] = []
-            for stored in self._store.archives.of_month(school, start, end):
+            for stored in self._store.archives.of_month(school, start, end, last):
                 rows.append(_row(school, stored, digests))
                 results += 1
                 if len(rows) >= ROWS_AT_ONCE:
@@ -336,8 +352,15 @@ def _sync(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
+
+
+def _raise_no_room(error: Exception, path: Path) -> None:
+    """Raises OSError where DuckDB says that there is no room; its words hold others', in JSON, and no number."""
+    for number in NO_ROOM:
+        if os.strerror(number) in str(error):
+            raise OSError(number, os.strerror(number), str(path)) from None
 
 
 def _reason(error: Exception) -> str:

@@ -16,12 +16,12 @@ from campus_base.terminal import escape_cell
 from campus_collector.archive.check import CheckedArchives, archives_below, verify_archives
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.service import Archives
-from campus_collector.cli.common import ProgressBar, data_options, json_option, month_from
+from campus_collector.cli.common import ARCHIVE_BUSY, ProgressBar, data_options, json_option, month_from
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
 from campus_collector.store.archive.errors import ArchiveError
 from campus_collector.store.archive.read import ArchivedMonth
-from campus_collector.store.errors import StoreError
+from campus_collector.store.errors import StoreBusy, StoreError
 from campus_collector.store.open import open_store
 
 MORE = message(
@@ -73,6 +73,8 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             reason = error.words.in_(language)
         except ArchiveError as error:
             reason = error.in_(language)
+        except StoreBusy:
+            reason = ARCHIVE_BUSY.in_(language)
         except OSError as error:
             reason = f"{error.filename or config.archive_dir}: {error_words(error).in_(language)}"
         else:
@@ -144,13 +146,15 @@ def _checked_json(checked: CheckedArchives) -> dict[str, Any]:
         for finding in checked.findings
     ]
     counts = {"months": checked.months, "schools": checked.schools, "results": checked.results}
-    return counts | {"manifests": checked.manifests, "findings": findings}
+    notes = {month: {"en": words.en, "zh": words.zh} for month, words in checked.notes.items()}
+    return counts | {"manifests": checked.manifests, "findings": findings, "notes": notes}
 
 
 def _checked_words(checked: CheckedArchives, language: Language) -> str:
     text = message("{months} month(s), {results} results.")
     lines = [text.in_(language, months=len(checked.months), results=checked.results)]
     lines += [f"{month}  {digest}" for month, digest in checked.manifests.items()]
+    lines += [escape_cell(f"{month}: {words.in_(language)}") for month, words in checked.notes.items()]
     lines += [escape_cell(f"✗ {finding.place}: {finding.words.in_(language)}") for finding in checked.findings]
     if not checked.findings:
         lines.append(message("✓ everything fits").in_(language))

@@ -15,6 +15,9 @@ from campus_collector.store.lookup import look_up
 from campus_collector.store.store import Store
 from campus_wire.ids import is_id
 
+ARCHIVE_BUSY = message(
+    "an archive is being written just now, by the serving collector or by another command: try again in two minutes"
+)
 MOST_SEED = 10**9
 
 

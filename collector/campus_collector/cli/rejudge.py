@@ -21,6 +21,7 @@ from campus_collector.rejudge.plan import months_in, plan
 from campus_collector.rejudge.processes import Answer, WorkersFailed, by_processes
 from campus_collector.report.forms.render import Form, render
 from campus_collector.report.service import write_file
+from campus_collector.store.archive.errors import ArchiveError
 
 MORE = message(
     "Judges the results of the archive twice: by the policy that is archived with them, whose verdicts must be those"
@@ -67,7 +68,10 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         return failed(EXIT_USAGE, text.in_(language, address=arguments.scheduler))
     months = _months(arguments.months)
     policy = load_policy(arguments.policy) if arguments.policy is not None else None
-    planned = plan(arguments.archive, months, "" if policy is None else policy.text)
+    try:
+        planned = plan(arguments.archive, months, "" if policy is None else policy.text)
+    except ArchiveError as error:
+        return failed(EXIT_FAILED, error.in_(language))
     if not planned.months:
         text = message("{folder}: none of these months is archived there: {months}")
         return failed(EXIT_FAILED, text.in_(language, folder=arguments.archive, months=_listed(months)))

@@ -9,13 +9,15 @@ from campus_base.language import Language
 from campus_base.messages import message
 from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
+from campus_collector.archive.check import archives_below
 from campus_collector.archive.service import Archives
 from campus_collector.cli.backup import copy
-from campus_collector.cli.common import data_options
+from campus_collector.cli.common import ARCHIVE_BUSY, data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
 from campus_collector.store.archive.errors import ArchiveError
 from campus_collector.store.backup import restore
+from campus_collector.store.errors import StoreBusy
 from campus_collector.store.open import open_store
 
 
@@ -37,6 +39,14 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             "The store is on a PostgreSQL server: use pg_restore into an empty database, or `store copy` from a file."
         )
         return failed(EXIT_FAILED, text.in_(language))
+    if arguments.archives is not None:  # looked at first: a database that is there already is not restored again
+        try:
+            there = archives_below(arguments.archives)
+        except ArchiveError as error:
+            return failed(EXIT_FAILED, error.in_(language))
+        if not there:
+            text = message("{folder}: there is no archive")
+            return failed(EXIT_FAILED, text.in_(language, folder=arguments.archives))
     code = copy(lambda progress: restore(arguments.file, config.database, progress), config.database, language)
     if code != EXIT_OK or arguments.archives is None:
         return code
@@ -53,6 +63,8 @@ def _take_archives(config: CollectorConfig, folder: Path, language: Language) ->
                 code = code if taken.well else EXIT_FAILED
         except ArchiveError as error:
             return failed(EXIT_FAILED, error.in_(language))
+        except StoreBusy:
+            return failed(EXIT_FAILED, ARCHIVE_BUSY.in_(language))
         except OSError as error:
             return failed(EXIT_FAILED, f"{error.filename or folder}: {error_words(error).in_(language)}")
     return code

@@ -145,10 +145,12 @@ async def serve(service: Service, ready: Any = None) -> None:
     compaction = BackgroundCompaction(service)
     moving = asyncio.create_task(compaction.run())
     upward = asyncio.create_task(_report_upward(service))
+    archiving = asyncio.create_task(_archive(service))
     with listener:
         await server._serve([listener])  # serve() would take the signals for itself
     upkeep.cancel()
     upward.cancel()
+    archiving.cancel()
     service.separate_reports.stop()
     service.separate_archives.stop()
     service.upward.stop()
@@ -173,7 +175,6 @@ async def _upkeep(service: Service) -> None:
         ("earlier months", lambda: count_earlier_months(service)),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.separate_reports.catch_up),
-        ("archives", service.separate_archives.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),
     )
     frozen = False
@@ -205,6 +206,18 @@ async def _report_upward(service: Service) -> None:
             log.error("months are not sent up", extra={"error": str(error)})
         except Exception:
             log.exception("months are not sent up; it is tried again")
+        await asyncio.sleep(UPKEEP_SECONDS)
+
+
+async def _archive(service: Service) -> None:
+    """Closed months are archived beside everything else: the first time there may be years of them."""
+    while True:
+        try:
+            await asyncio.to_thread(service.separate_archives.catch_up)
+        except StoreUnavailable as error:
+            log.error("months are not archived; it is tried again", extra={"error": str(error)})
+        except Exception:
+            log.exception("months are not archived; it is tried again")
         await asyncio.sleep(UPKEEP_SECONDS)
 
 

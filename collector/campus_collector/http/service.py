@@ -95,7 +95,8 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
     provider = Provider(config.oidc) if config.oidc is not None else None
     ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.key_folder)
     reports = _reports(config, store, verdicts, ledger, official)
-    archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
+    shared = config.postgres is not None
+    archives = Archives(store, policy, config.timezone, config.county, config.archive_dir, shared=shared)
     return Service(
         config,
         store,
@@ -107,7 +108,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         reports,
         SeparateReports(lambda: _place(config, official, verdicts), reports),
         archives,
-        SeparateArchives(lambda: _archive_wanted(config), archives),
+        SeparateArchives(lambda month: _archive_wanted(config, month), archives),
         authenticator,
         provider,
         metrics,
@@ -159,10 +160,10 @@ def _store_address(config: CollectorConfig) -> str:
     return config.postgres.reveal() if config.postgres is not None else str(config.database)
 
 
-def _archive_wanted(config: CollectorConfig) -> ArchiveWanted:
-    """What a process needs that archives the months of this collector."""
+def _archive_wanted(config: CollectorConfig, month: str) -> ArchiveWanted:
+    """What a process needs that archives a month of this collector."""
     policy, directory = str(config.policy_file), str(config.archive_dir)
-    return ArchiveWanted(_store_address(config), policy, config.timezone.key, config.county, directory)
+    return ArchiveWanted(_store_address(config), policy, config.timezone.key, config.county, directory, month)
 
 
 def _place(config: CollectorConfig, official: Official, verdicts: Verdicts) -> CollectorPlace:

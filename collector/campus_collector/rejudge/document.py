@@ -132,6 +132,7 @@ class _Body:
         if plan.missing:
             words = message("Not in the archive, and not judged: {months}.")
             texts.append(self._words(words, months=", ".join(plan.missing)))
+        texts += [f"{each.month}: {self._words(each.note)}" for each in plan.policies if each.note is not None]
         if self._compared and not plan.differences:
             words = message(
                 "Both policies judge these months alike: an entry that differs begins later (effective_from), or"

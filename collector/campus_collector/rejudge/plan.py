@@ -6,9 +6,10 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from campus_base.messages import message
+from campus_base.messages import Message, message
+from campus_collector.archive.check import policy_note
 from campus_collector.judge.month import Month, parse_month
-from campus_collector.judge.policy import TARGET_NAMES, HoursOfDay, Policy, Target
+from campus_collector.judge.policy import TARGET_NAMES, Delays, HoursOfDay, MinuteLimits, Policy, Target
 from campus_collector.rejudge.part import Part, Unequal, context_of, policies_of
 from campus_collector.store.archive.errors import ArchiveDamaged
 from campus_collector.store.archive.format import MANIFEST, Context, hash_of
@@ -36,6 +37,8 @@ class ArchivedPolicy:
     month: str
     version: str
     program: str
+    note: Message | None = None
+    """That the month was closed by another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,11 @@ def plan(directory: Path, months: Sequence[str], policy: str) -> Plan:
             continue
         context = _context(archive)
         month = parse_month(name, ZoneInfo(context.timezone))
-        policies.append(ArchivedPolicy(name, context.policy_version, archive.manifest.program_version))
+        policies.append(
+            ArchivedPolicy(
+                name, context.policy_version, archive.manifest.program_version, policy_note(archive.manifest)
+            )
+        )
         both = policies_of(context, policy)
         differences += differences_of(month, both[0], both[-1])
         folder = str(archive.folder.absolute())
@@ -144,15 +151,21 @@ def _of_rules(archived: Target | None, other: Target | None) -> list[tuple[str, 
         before, after = getattr(archived, name), getattr(other, name)
         if name in ("name", "source", "effective_from") or before == after:
             continue
-        if name == "delays" and before is not None and after is not None:
-            differences += [
-                (limit.name, getattr(before, limit.name), getattr(after, limit.name))
-                for limit in fields(before)
-                if getattr(before, limit.name) != getattr(after, limit.name)
-            ]
+        if name in ("delays", "minutes"):
+            differences += _of_limits(before, after)
         else:
             differences.append((name, before, after))
     return differences
+
+
+def _of_limits(
+    before: Delays | MinuteLimits | None, after: Delays | MinuteLimits | None
+) -> list[tuple[str, object, object]]:
+    """Limit by limit; None of a rule that has none."""
+    some = before if before is not None else after
+    names = [limit.name for limit in fields(some)] if some is not None else []
+    values = [(name, getattr(before, name, None), getattr(after, name, None)) for name in names]
+    return [(name, old, new) for name, old, new in values if old != new]
 
 
 def _context(archive: ArchivedMonth) -> Context:

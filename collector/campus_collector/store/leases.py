@@ -26,7 +26,7 @@ class Writer(Protocol):
 
 
 class Lease:
-    """Work that one process at a time may do; of one thread."""
+    """Work that one process at a time may do; one thread at a time calls it."""
 
     def __init__(self, database: Writer, name: str) -> None:
         self._database, self._name = database, name

@@ -1,25 +1,45 @@
 """A closed month as files: what a stock reader finds there, what is refused, and what is kept of it."""
 
 import json
+import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from random import Random
+from threading import Event
+from typing import Any, cast
 
 import duckdb
 import pytest
 
+from campus_collector.archive import service as service_module
 from campus_collector.archive import write as write_module
+from campus_collector.archive.check import verify_archives
 from campus_collector.archive.errors import NotArchived
+from campus_collector.archive.write import ArchiveWriter
 from campus_collector.cli.main import main
 from campus_collector.judge.policy import read_policy
-from campus_collector.store.archive.format import COLUMNS, row_of
+from campus_collector.store.archive import duck as duck_module
+from campus_collector.store.archive.format import COLUMNS, ArchivedRow, row_of
 from campus_collector.store.archive.read import ArchivedMonth, archived_months
+from campus_collector.store.errors import StoreBusy
+from campus_collector.store.leases import Lease
 from campus_collector.store.stored import decode_stored
 from campus_wire.records import kind_of
-from tests.collector.archive.months import NOVEMBER, OCTOBER, archives_in, close, send_two_months
-from tests.collector.world import World, throughput
+from tests.collector.archive.months import (
+    FIRST,
+    NOVEMBER,
+    OCTOBER,
+    OTHER_SCHOOL,
+    SECOND,
+    archives_in,
+    close,
+    send_two_months,
+)
+from tests.collector.world import World, envelope, throughput
 
 VERDICTS = """
 WITH judged AS (
@@ -109,6 +129,32 @@ def test_places_of_other_months_are_links_of_the_chain(world: World) -> None:
     checkpoint = world.service.store.chain.last_checkpoint("s001")
     assert checkpoint is not None
     assert chains["s001"].head_after == checkpoint.head.hex()
+
+
+def test_what_came_after_closing_is_not_in_the_archive(world: World) -> None:
+    """Also of a school that had no result then. The next month's archive leads over them."""
+    send_two_months(world)
+    close(world, OCTOBER)
+    world.send(throughput(1e6, at=FIRST + timedelta(days=10)), throughput(at=SECOND + timedelta(days=5)))
+    later = envelope(throughput(at=FIRST, school="s003"), agent_id="s003", announcement=OTHER_SCHOOL)
+    assert world.post(later, world.issue_token("s003")).status == 200
+    close(world, NOVEMBER)
+    for month in (OCTOBER, NOVEMBER):
+        world.service.archives.archive(month)
+    october, november = archived_months(world.service.config.archive_dir)
+    assert (october.manifest.results, november.manifest.results) == (33, 6)
+    assert [chain.school for chain in october.manifest.heads] == ["s001", "s002"]
+    assert [place for _, place, _ in november.links()] == [26, 28, 29]
+    assert verify_archives([october, november]).findings == []
+
+
+def test_of_figures_without_heads_all_results_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    send_two_months(world)
+    with monkeypatch.context() as patch:
+        patch.setattr("campus_collector.report.gather._heads", lambda sources, schools: [])
+        close(world, OCTOBER)
+    world.send(throughput(at=FIRST + timedelta(days=10)))
+    assert world.service.archives.archive(OCTOBER).manifest.results == 34
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"a":"\0"}', b"", b'"\\ud800"', '{"名":"一\\n"}'.encode()])
@@ -203,6 +249,10 @@ def test_a_reader_of_the_api_sees_archives_and_lost_ones(world: World) -> None:
     assert "archived: 33 results" in page
     assert "not archived yet" in page
     archive.folder.rename(archive.folder.with_name("elsewhere"))
+    world.service.archives._shared = True  # as on PostgreSQL: another machine may have it
+    assert world.get("/v1/archive?month=2026-10").json["months"][0]["state"] == "elsewhere"
+    assert "archived: not on this machine" in world.get("/monthly?lang=en").body.decode()
+    world.service.archives._shared = False
     assert world.get("/v1/archive?month=2026-10").json["months"][0]["state"] == "lost"
     assert "lost: its files" in world.get("/monthly?lang=en").body.decode()
 
@@ -247,11 +297,110 @@ def test_an_archive_of_a_newer_format_is_not_guessed_at(world: World) -> None:
 
 
 def test_another_process_archives_for_a_collector_that_serves(world: World) -> None:
+    """A month that cannot be archived keeps no other one back, and is not tried again at once."""
     send_two_months(world)
-    close(world, OCTOBER)
-    assert world.service.separate_archives.catch_up() == ["2026-10"]
+    close(world, OCTOBER, NOVEMBER)
+    folder = world.service.config.archive_dir / "month=2026-10"
+    folder.mkdir(parents=True)
+    assert world.service.separate_archives.catch_up() == ["2026-11"]
+    assert "move it away" in world.service.archives.failed["2026-10"]
+    folder.rmdir()
     assert world.service.separate_archives.catch_up() == []
     world.service.separate_archives.stop()
+
+
+def test_a_process_that_takes_too_long_is_not_begun_again_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    begun = []
+
+    def takes_long(month: str) -> bytes | None:
+        begun.append(month)
+        raise subprocess.TimeoutExpired("archive", 3600)
+
+    separate = world.service.separate_archives
+    monkeypatch.setattr(separate, "_answer", takes_long)
+    assert separate.catch_up() == separate.catch_up() == []
+    assert begun == ["2026-10"]
+    assert "longer than 3600 s" in world.service.archives.failed["2026-10"]
+
+
+def test_the_lease_is_renewed_while_a_town_is_written_or_read_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And an archive whose lease another process took meanwhile does not count."""
+    send_two_months(world)
+    close(world, OCTOBER)
+    lost = Event()
+
+    def renew(lease: Lease) -> None:
+        lost.set()
+        raise StoreBusy("another process")
+
+    monkeypatch.setattr(service_module, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(Lease, "renew", renew)
+    monkeypatch.setattr(write_module, "_must_be_whole", lambda folder: lost.wait(60))
+    with pytest.raises(StoreBusy):
+        world.service.archives.archive(OCTOBER)
+    assert lost.is_set()
+    assert world.service.store.archives.records() == {}
+
+
+@pytest.mark.sqlite_only("the command is given a folder")
+def test_a_full_disk_and_a_busy_collector_in_words(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    with world.service.store.lease("archive", 0.0):
+        assert main(command(world, "--month", "2026-10")) == 1
+    assert "try again in two minutes" in capsys.readouterr().err
+    said = '{"exception_message":"Could not write file x: No space left on device"}'
+    with pytest.raises(OSError, match="No space left") as full:
+        write_module._raise_no_room(duckdb.IOException(said), tmp_path / "results.parquet")
+    assert full.value.filename == str(tmp_path / "results.parquet")
+
+    def no_room(source: Path, target: Path) -> None:
+        raise OSError(27, "File too large", str(source))
+
+    assert main(command(world, "--month", "2026-10")) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(write_module.shutil, "copyfile", no_room)
+    assert main(command(world, "--month", "2026-10", "--out", str(tmp_path / "out"))) == 1
+    assert capsys.readouterr().err.startswith(str(tmp_path / "out"))
+
+
+def test_a_town_of_many_rows_is_written_within_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """120 MB of rows within 80 MB, in groups: a writer that reads from a pipe holds them all."""
+    monkeypatch.setitem(duck_module._CONFIG, "memory_limit", "80MB")
+    monkeypatch.setattr(write_module, "ROW_GROUP", 2048)
+    monkeypatch.setattr(write_module, "ROW_GROUP_BYTES", 2_097_152)
+    chunks, rows = 60, write_module.ROWS_AT_ONCE
+    noise = Random(1)
+
+    class Rows:
+        def __init__(self) -> None:
+            self._lines = iter(self._chunks())
+
+        def _chunks(self) -> Iterator[list[ArchivedRow]]:
+            for chunk in range(chunks):
+                yield [
+                    row_of("s001", "host", "gateway", number, number, noise.randbytes(2000).hex().encode(), None)
+                    for number in range(chunk * rows, (chunk + 1) * rows)
+                ]
+
+        def first(self) -> list[ArchivedRow]:
+            return next(self._lines)
+
+        fill = write_module._TownRows.fill
+
+    path = tmp_path / "town" / "results.parquet"
+    assert ArchiveWriter._write_town(cast(ArchiveWriter, None), cast(Any, Rows()), path)
+    counted = duckdb.sql(f"SELECT count(*), count(DISTINCT sequence), sum(octet_length(raw)) FROM '{path}'").fetchall()
+    assert counted == [(chunks * rows, chunks * rows, chunks * rows * 4000)]
+    assert [each.name for each in path.parent.iterdir()] == ["results.parquet"]
 
 
 @pytest.mark.sqlite_only("the command is given a folder")

@@ -215,3 +215,54 @@ def test_a_file_that_is_not_there_or_cannot_be_read_is_named(folder: Path, name:
 def test_a_file_that_is_no_part_of_it_is_named(folder: Path) -> None:
     (folder / "month=2026-10/town=t01/more.parquet").write_bytes(b"")
     assert findings(folder) == ["month=2026-10/town=t01/more.parquet: is no part of the archive"]
+
+
+def test_a_block_that_stands_twice_and_results_of_the_manifest_are_compared(folder: Path) -> None:
+    """The file's hash is forged as well."""
+    month = folder / "month=2026-10"
+    other, first = month / "town=t02/results.parquet", month / "town=t01/results.parquet"
+    columns = "SELECT * EXCLUDE (school), 's009' AS school FROM read_parquet('{other}', hive_partitioning = false)"
+    middle = f"SELECT * FROM ({columns.format(other=other)})"
+    rewrite(first, f"FROM {{source}} UNION ALL BY NAME {middle} UNION ALL BY NAME FROM {{source}}")
+    forge(month, lambda manifest: None)
+    named = findings(month)
+    assert "month=2026-10/town=t01/results.parquet: s001: stands there twice" in named
+    assert "month=2026-10/manifest.json: 56 results, where the manifest has 33" in named
+
+
+def test_a_file_of_an_older_version_lacks_columns(folder: Path) -> None:
+    month = folder / "month=2026-10"
+    rewrite(month / "town=t01/results.parquet", "SELECT * EXCLUDE (up, http_status) FROM {source}")
+    forge(month, lambda manifest: None)
+    assert findings(folder) == []
+
+
+def test_that_a_month_was_closed_by_another_policy_is_a_note(folder: Path) -> None:
+    def another(manifest: dict[str, Any]) -> None:
+        assert manifest["closing_policy_version"] == manifest["policy_version"]
+        manifest["closing_policy_version"] = "2025-01 older"
+
+    assert verify_archives(archives_below(folder)).notes == {}
+    forge(folder / "month=2026-10", another)
+    checked = verify_archives(archives_below(folder))
+    assert checked.findings == []
+    assert "was closed by policy 2025-01 older" in checked.notes["2026-10"].en
+
+
+def test_an_archive_without_the_policy_of_the_closing_keeps_its_hash(folder: Path) -> None:
+    """As those of older versions."""
+    forge(folder / "month=2026-10", lambda manifest: manifest.pop("closing_policy_version"))
+    checked = verify_archives(archives_below(folder / "month=2026-10"))
+    assert (checked.findings, checked.notes) == ([], {})
+
+
+@pytest.mark.parametrize("name", ["arch[1]", "a*", "a?ch1", "o'hara"])
+def test_letters_that_are_patterns_elsewhere_are_letters_in_a_folder(tmp_path: Path, name: str) -> None:
+    for number, each in enumerate((name, "arch1")):
+        archive = ArchivedMonth(tmp_path / each / "month=2026-10")
+        file = archive.file_of("t01")
+        file.parent.mkdir(parents=True)
+        duckdb.sql(f"COPY (SELECT {number} AS x) TO '{str(file).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)")
+    archive = ArchivedMonth(tmp_path / name / "month=2026-10")
+    assert list(archive.rows("t01", "x")) == [(0,)]
+    assert archive.columns("t01") == {"x"}

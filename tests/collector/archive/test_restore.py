@@ -74,3 +74,15 @@ def test_a_damaged_and_a_lost_archive_are_named(tmp_path: Path, capsys: pytest.C
     assert "✗ 2026-10: month=2026-10/town=t01/results.parquet: is not the file that was archived" in shown
     assert "✗ 2026-11: its archive is lost: " in shown
     assert not (clean / "archives").exists() or list((clean / "archives").iterdir()) == []
+
+
+def test_a_folder_of_archives_that_is_not_there_keeps_the_database_from_being_restored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It could not be restored again, with the right folder."""
+    command = ["restore", str(tmp_path / "backup.db"), "--state-dir", str(tmp_path / "clean"), "--archives"]
+    assert main([*command, str(tmp_path / "typo")]) == 1
+    assert "typo" in capsys.readouterr().err
+    assert main([*command, str(tmp_path)]) == 1
+    assert "there is no archive" in capsys.readouterr().err
+    assert not (tmp_path / "clean" / "campus.db").exists()

@@ -11,10 +11,10 @@ from campus_collector.domain.schools import Subject
 from campus_collector.judge import two_policies
 from campus_collector.judge.day import counted_by_day, evidence_by_day
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import Policy, load_policy, read_policy
+from campus_collector.judge.policy import MinuteLimits, Policy, load_policy, read_policy
 from campus_collector.judge.two_policies import decide_by
 from campus_collector.judge.verdict import JudgedSubject, decide, judge_month
-from campus_collector.rejudge.plan import differences_of, months_in
+from campus_collector.rejudge.plan import _of_rules, differences_of, months_in
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind, Validity
 from campus_wire.records import AnyResult
@@ -165,3 +165,16 @@ def test_months_are_a_span(text: str, months: list[str]) -> None:
 def test_what_is_no_span_of_months_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         months_in(text)
+
+
+def test_limits_of_delays_and_minutes_are_shown_one_by_one() -> None:
+    """Also where only one of the policies judges by minutes."""
+    before = POLICY.in_force("live_class", date(2026, 11, 1))
+    assert before is not None
+    limits = replace(before, delays=None, minutes=MinuteLimits())
+    shown = {name: values for name, *values in _of_rules(before, limits)}
+    assert shown["max_gap_seconds"] == [None, 1.0]
+    assert shown["max_working_rtt_seconds"][1] is None
+    assert not {"delays", "minutes"} & shown.keys()
+    stricter = replace(limits, minutes=MinuteLimits(max_loss_ratio=0.005))
+    assert _of_rules(limits, stricter) == [("max_loss_ratio", 0.01, 0.005)]

@@ -30,7 +30,8 @@ class ArchivedHead(msgspec.Struct, frozen=True):
 
 
 class ArchivedMonthAnswer(msgspec.Struct, frozen=True):
-    """A closed month. `state`: archived, waiting (it has no archive yet), lost (its files are not there as they were archived).
+    """A closed month. `state`: archived, waiting (it has no archive yet), elsewhere (another collector on the database has it), lost (its
+    files are not there as they were archived).
 
     `manifest_sha256` is as it was recorded; a reader of one town is given the heads of that town's schools.
     """

@@ -263,6 +263,7 @@ WORDS: dict[str, Message] = {
     "monthly_archive": message("archive"),
     "archive_archived": message("archived: {results} results"),
     "archive_waiting": message("not archived yet"),
+    "archive_elsewhere": message("archived: not on this machine"),
     "archive_lost": message("lost: its files are not there as they were archived"),
     "monthly_none": message("There are no results yet, so there is no report."),
     "monthly_excerpt": message("One page for a town or a school"),

@@ -23,6 +23,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 MOST_REASON_LETTERS = 200
 
 
+def literal(path: Path) -> str:
+    """A path for DuckDB, which takes `*`, `?` and `[` for patterns where they do not stand in brackets."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+
+
 def has_duckdb() -> bool:
     """Is DuckDB installed? Nothing is loaded."""
     return find_spec("duckdb") is not None

@@ -2,12 +2,21 @@
 
 from pathlib import Path
 
+from campus_base.language import Language
 from campus_base.messages import Message, message
-from campus_collector.store.errors import StoreUnavailable
+from campus_base.terminal import escape_cell
 
 
-class ArchiveError(StoreUnavailable):
-    """An archive cannot be read or written; the database is not at fault."""
+class ArchiveError(Exception):
+    """An archive cannot be read or written; the database is not at fault. `in_` says why."""
+
+    def __init__(self, text: Message) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+    def in_(self, language: Language) -> str:
+        """Why, in one language, on one line."""
+        return escape_cell(self.text.in_(language))
 
 
 class ArchiveDamaged(ArchiveError):

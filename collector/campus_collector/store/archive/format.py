@@ -11,6 +11,7 @@ from hashlib import sha256
 from urllib.parse import quote, unquote
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from campus_collector.domain.schools import School, Subject
 from campus_wire.bandwidth import line_rate_of
@@ -195,6 +196,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     schools: int
     files: dict[str, ArchivedFile]
     heads: list[ArchivedChain]
+    closing_policy_version: str | UnsetType = UNSET
+    """The policy by which the month was closed; `policy_version` is the archived one, in force when the archive was written. Absent in older
+    archives, and not written as nothing: their hash stays what it was."""
     sha256: str = ""
 
 

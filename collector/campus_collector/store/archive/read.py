@@ -12,7 +12,7 @@ import msgspec
 
 from campus_base.messages import message, verbatim
 from campus_base.system_errors import error_words
-from campus_collector.store.archive.duck import reading
+from campus_collector.store.archive.duck import literal, reading
 from campus_collector.store.archive.errors import ArchiveDamaged
 from campus_collector.store.archive.format import (
     CONTEXT,
@@ -80,6 +80,13 @@ class ArchivedMonth:
         """(school, sequence, bytes as they came) of a town's results, or of one school of it, by school, kind, subject and time."""
         yield from self.rows(town, "school, sequence, raw", "school = $school" if school else "", school=school)
 
+    def columns(self, town: str) -> set[str]:
+        """Those that a town's file has: files of older versions lack some."""
+        file = self.file_of(town)
+        with reading(file) as database:
+            query = "DESCRIBE SELECT * FROM read_parquet($file, hive_partitioning = false)"
+            return {row[0] for row in database.execute(query, {"file": literal(file)}).fetchall()}
+
     def rows(self, town: str, columns: str, condition: str = "", **values: object) -> Iterator[Any]:
         """Some columns of a town's results that meet a condition, in the file's order. `condition` is SQL with `$name` for `values`."""
         file = self.file_of(town)
@@ -87,7 +94,7 @@ class ArchivedMonth:
         with reading(file) as database:
             database.execute(
                 f"SELECT {columns} FROM read_parquet($file, hive_partitioning = false){where}",  # noqa: S608
-                {"file": str(file)} | {name: value for name, value in values.items() if value is not None},
+                {"file": literal(file)} | {name: value for name, value in values.items() if value is not None},
             )
             while rows := database.fetchmany(ROWS_AT_ONCE):
                 yield from rows

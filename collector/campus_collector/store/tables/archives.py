@@ -21,6 +21,8 @@ _OF_SCHOOL = (
 )
 LAST_MOMENT = 2**62
 """After every result, in microseconds since 1970."""
+LAST_SEQUENCE = 2**62
+"""After every place of a chain."""
 
 
 class MonthRow(NamedTuple):
@@ -65,12 +67,12 @@ class ArchiveTable(TableGroup):
         """Those with results in the form of older versions."""
         return [each.school for each in unpacked_schools(self._database) if each.state in ("unpacked", "set_aside")]
 
-    def of_month(self, school: str, start: datetime, end: datetime) -> Iterator[MonthRow]:
-        """A school's results with start <= started_at < end, by kind, subject, time and place in the chain."""
+    def of_month(self, school: str, start: datetime, end: datetime, last: int) -> Iterator[MonthRow]:
+        """A school's results with start <= started_at < end, up to the place `last` of its chain; by kind, subject, time and place in the chain."""
         rows = self._database.stream(
-            f"SELECT s.kind, s.subject, r.started_at, r.sequence, r.packed {_OF_SCHOOL}"
+            f"SELECT s.kind, s.subject, r.started_at, r.sequence, r.packed {_OF_SCHOOL} AND r.sequence <= :last"
             " ORDER BY s.kind, s.subject, r.started_at, r.sequence",
-            {"school": school, "start": micros(start), "end": micros(end)},
+            {"school": school, "start": micros(start), "end": micros(end), "last": last},
         )
         return (MonthRow(row[0], row[1], row[2], row[3], bytes_of(row[4])) for row in rows)
 
