@@ -69,7 +69,7 @@ _encode = msgspec.json.Encoder().encode_lines
 
 
 @dataclass(slots=True)
-class _Written:
+class _ArchiveParts:
     """What was written so far."""
 
     files: dict[str, ArchivedFile] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class ArchiveWriter:
         archived: Callable[[str], Digests],
         progress: Progress | None,
     ) -> None:
-        written = _Written()
+        written = _ArchiveParts()
         figures = closed_figures(closed)
         towns = self._towns(figures.heads)
         whole, done = sum(map(len, towns.values())), 0

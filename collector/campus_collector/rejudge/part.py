@@ -161,34 +161,12 @@ def _outcome(part: Part) -> PartOutcome:
     schools = {school.id: school for school in context.schools if school.town == part.town}
     subjects = [subject for subject in context.subjects if subject.school in schools]
     judge = _Judge(part, month, policies_of(context, part.policy), schools, context.timetables)
-    left = set(map(_key, subjects))
+    judged: set[_Key] = set()
     if results_file(part.town) in archive.manifest.files:
         _check_file(archive, results_file(part.town))
-        of_series: dict[_Key, list[Subject]] = {}
-        for subject in subjects:
-            for series in _series(subject):
-                of_series.setdefault(series, []).append(subject)
-        seen = set()
-        for school, of_school in groupby(_rows(archive, part.town), key=itemgetter(0)):
-            held: dict[_Key, list[AnyResult]] = {}
-            for series, rows in groupby(of_school, key=itemgetter(0, 1, 2)):
-                if series in seen:
-                    raise ArchiveDamaged(archive.file_of(part.town), message("is not in order"))
-                seen.add(series)
-                of_this = of_series.get(series, [])
-                results = judge.read(of_this, rows) if of_this else []
-                for subject in of_this:
-                    if len(_series(subject)) > 1:
-                        held.setdefault(_key(subject), []).extend(results)
-                    else:
-                        judge.add(subject, results)
-                        left.discard(_key(subject))
-            for subject in subjects:
-                if subject.school == school and (results_held := held.get(_key(subject))) is not None:
-                    judge.add(subject, results_held)
-                    left.discard(_key(subject))
+        judged = _judge_results(judge, archive, part.town, subjects)
     for subject in subjects:
-        if _key(subject) in left:
+        if _key(subject) not in judged:
             judge.add(subject, [])
     published = {
         (target, school, subject): verdict
@@ -196,6 +174,33 @@ def _outcome(part: Part) -> PartOutcome:
         if school in schools
     }
     return judge.outcome(published)
+
+
+def _judge_results(judge: "_Judge", archive: ArchivedMonth, town: str, subjects: Sequence[Subject]) -> set[_Key]:
+    """Judge the subjects that have results; which those are. Raises ArchiveDamaged."""
+    of_series: dict[_Key, list[Subject]] = {}
+    for subject in subjects:
+        for series in _series(subject):
+            of_series.setdefault(series, []).append(subject)
+    seen: set[_Key] = set()
+    judged: set[_Key] = set()
+    for _, of_school in groupby(_rows(archive, town), key=itemgetter(0)):
+        held: dict[_Key, tuple[Subject, list[AnyResult]]] = {}
+        for series, rows in groupby(of_school, key=itemgetter(0, 1, 2)):
+            if series in seen:
+                raise ArchiveDamaged(archive.file_of(town), message("is not in order"))
+            seen.add(series)
+            of_this = of_series.get(series, [])
+            results = judge.read(of_this, rows) if of_this else []
+            for subject in of_this:
+                judged.add(_key(subject))
+                if len(_series(subject)) > 1:  # an uplink: all its kinds are read first
+                    held.setdefault(_key(subject), (subject, []))[1].extend(results)
+                else:
+                    judge.add(subject, results)
+        for subject, results in held.values():
+            judge.add(subject, results)
+    return judged
 
 
 def _rows(archive: ArchivedMonth, town: str) -> Iterator[tuple[Any, ...]]:

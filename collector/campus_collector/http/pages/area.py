@@ -46,7 +46,7 @@ class CountyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthRow:
+class AreaMonthRow:
     """A bundle on a county's page; `counts` says whether it is the one that counts."""
 
     month: str
@@ -226,10 +226,10 @@ def _ratio(totals: TargetTotals, target: str) -> float | None:
     return totals[target].ratio if target in totals else None
 
 
-def _month_row(page: Page, county: CountyStanding, received: ReceivedMonth) -> MonthRow:
+def _month_row(page: Page, county: CountyStanding, received: ReceivedMonth) -> AreaMonthRow:
     summary, zone = received.summary, page.service.config.timezone
     ratios = (_ratio(summary.totals, name) for name in TARGET_NAMES)
-    return MonthRow(
+    return AreaMonthRow(
         received.month,
         received.number,
         summary.reported_in,
