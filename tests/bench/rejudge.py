@@ -83,8 +83,10 @@ def from_archive(archive: Path, month: str, results: int) -> None:
     for _ in range(ROUNDS):
         for workers in taken:
             taken[workers].append(wall_of(lambda workers=workers: list(by_processes(parts, workers))))  # type: ignore[misc]
-    one, two = (median(seconds) for seconds in taken.values())
-    print(f"{len(parts)} parts: one worker {one:.1f} s wall, two {two:.1f} s: {one / two:.2f} times as fast")
+    alone, together = (median(seconds) for seconds in taken.values())
+    print(
+        f"{len(parts)} parts: one worker {alone:.1f} s wall, two {together:.1f} s: {alone / together:.2f} times as fast"
+    )
     print(f"a worker's memory at most: {peak_of_a_worker(parts):.0f} MB")
 
 

@@ -88,6 +88,13 @@ def late(world: World) -> None:
     world.send(*(throughput(at=day, subject="c102") for day in days(4, 2, IN_AUGUST + timedelta(days=7))))
 
 
+def enrol_and_close_august(county: World, area: World) -> None:
+    """A county with results, whose August is ready to go up."""
+    seed(county)
+    enrol(county, area)
+    close(county, AUGUST)
+
+
 def sent(world: World) -> list[tuple[str, int, bool]]:
     return [
         (month.month, month.number, month.acknowledged_at is not None) for month in world.service.store.outgoing.all()
@@ -116,9 +123,7 @@ def test_months_that_were_closed_before_go_up_in_their_order(tmp_path: Path, are
 def test_a_county_that_is_cut_off_catches_up(tmp_path: Path, area: World) -> None:
     folder = tmp_path / "c01"
     with lower(folder, address(area)) as county:
-        seed(county)
-        enrol(county, area)
-        close(county, AUGUST)
+        enrol_and_close_august(county, area)
     with lower(folder, NOWHERE) as county:
         done = county.service.upward.run(at_once=True)
         assert (done.acknowledged, done.failed, done.waiting) == (0, 1, 1)
@@ -142,9 +147,7 @@ def test_a_county_that_is_cut_off_catches_up(tmp_path: Path, area: World) -> Non
 
 def test_a_correction_is_sent_when_the_report_that_names_it_is_closed(tmp_path: Path, area: World) -> None:
     with lower(tmp_path / "c01", address(area)) as county:
-        seed(county)
-        enrol(county, area)
-        close(county, AUGUST)
+        enrol_and_close_august(county, area)
         county.service.upward.run(at_once=True)
         late(county)
         close(county, SEPTEMBER)
@@ -168,9 +171,7 @@ def test_a_correction_is_sent_when_the_report_that_names_it_is_closed(tmp_path: 
 def test_an_acknowledgement_that_was_lost_is_given_again(tmp_path: Path, area: World) -> None:
     """Killed between the answer and its own commit: the month is sent again and counts once."""
     with lower(tmp_path / "c01", address(area)) as county:
-        seed(county)
-        enrol(county, area)
-        close(county, AUGUST)
+        enrol_and_close_august(county, area)
         store = county.service.store
         real = store.outgoing.acknowledged
 
@@ -193,9 +194,7 @@ def test_an_acknowledgement_that_was_lost_is_given_again(tmp_path: Path, area: W
 def test_another_key_is_refused_and_a_new_code_mends_it(tmp_path: Path, area: World) -> None:
     folder = tmp_path / "c01"
     with lower(folder, address(area)) as county:
-        seed(county)
-        enrol(county, area)
-        close(county, AUGUST)
+        enrol_and_close_august(county, area)
     (folder / "signing-key.pem").unlink()
     with lower(folder, address(area)) as county:
         with pytest.raises(Exception, match="could not be prepared"):
@@ -214,9 +213,7 @@ def test_another_key_is_refused_and_a_new_code_mends_it(tmp_path: Path, area: Wo
 def test_what_was_prepared_with_a_key_that_is_lost_is_signed_again(tmp_path: Path, area: World) -> None:
     folder = tmp_path / "c01"
     with lower(folder, address(area)) as county:
-        seed(county)
-        enrol(county, area)
-        close(county, AUGUST)
+        enrol_and_close_august(county, area)
     with lower(folder, NOWHERE) as county:
         assert county.service.upward.run(at_once=True).failed == 1
         (waiting,) = county.service.store.outgoing.waiting()
@@ -299,9 +296,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 def test_a_collector_that_is_stopped_waits_for_nothing(tmp_path: Path, area: World) -> None:
     """The process that prepares is killed, and no month is sent any more."""
     with lower(tmp_path / "c01", address(area)) as county:
-        seed(county)
-        enrol(county, area)
-        close(county, AUGUST)
+        enrol_and_close_august(county, area)
         upward, started = county.service.upward, threading.Event()
 
         def without_end(wanted: MonthsWanted, keep: Callable[[subprocess.Popen[bytes]], None]) -> int:

@@ -220,15 +220,14 @@ class LessonsModel:
         """Neighbours of one quality together, a bad minute alone: its title says why."""
         runs: list[tuple[int, int, str, str]] = []
         for minute in range(60):
-            found = qualities.get(hour * 60 + minute)
-            if found is None:
+            if (of_minute := qualities.get(hour * 60 + minute)) is None:
                 continue
-            quality, words = found
+            quality, words = of_minute
             if runs and runs[-1][1] == minute and runs[-1][2] == quality and quality != "bad":
                 runs[-1] = (runs[-1][0], minute + 1, quality, runs[-1][3])
             else:
-                said = words or self._reader.words(f"minute_{quality}")
-                runs.append((minute, minute + 1, quality, f"{hour:02d}:{minute:02d} {said}"))
+                title = words or self._reader.words(f"minute_{quality}")
+                runs.append((minute, minute + 1, quality, f"{hour:02d}:{minute:02d} {title}"))
         return runs
 
     def _minute_words(self, minute: LessonMinute, limits: MinuteLimits) -> str:

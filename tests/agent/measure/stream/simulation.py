@@ -50,7 +50,7 @@ class Simulation:
     start: float = 0.0
     unfinished: Unfinished | None = None
     minutes: list[LessonMinute] = field(default_factory=list)
-    found: dict[str, Interruption] = field(default_factory=dict)
+    reported: dict[str, Interruption] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -92,15 +92,15 @@ class Simulation:
         return self
 
     def interruptions(self) -> list[Interruption]:
-        return sorted(self.found.values(), key=lambda each: each.began_at)
+        return sorted(self.reported.values(), key=lambda each: each.began_at)
 
     def _keep(self, observed: Observed | None) -> None:
         for interruption in self.observer.settled_before:
-            self.found[interruption.id] = interruption
+            self.reported[interruption.id] = interruption
         self.observer.settled_before.clear()
         if observed is not None:
             self.minutes += observed.minutes
-            self.found |= {each.id: each for each in observed.interruptions}
+            self.reported |= {each.id: each for each in observed.interruptions}
 
     def _activate(self, now: float) -> None:
         while self._waiting and self._waiting[-1].begin <= now + 1:

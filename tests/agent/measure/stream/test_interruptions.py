@@ -45,12 +45,12 @@ def place(fault: Fault) -> str:
 def test_500_scripted_interruptions_are_found_timed_and_placed(rtt: float) -> None:
     outages, others, seconds = script(20, 250)
     simulation = Simulation(outages + others, seconds, rtt=rtt).run()
-    found = simulation.interruptions()
+    reported = simulation.interruptions()
     wanted = [fault for fault in outages if fault.seconds >= 1.0]
     assert len(wanted) > 150
     hits = exact = right = 0
     for fault in wanted:
-        near = [each for each in found if times(each)[0] < fault.end and times(each)[1] > fault.begin]
+        near = [each for each in reported if times(each)[0] < fault.end and times(each)[1] > fault.begin]
         hits += bool(near)
         if len(near) == 1:
             begin, end = times(near[0])
@@ -61,7 +61,7 @@ def test_500_scripted_interruptions_are_found_timed_and_placed(rtt: float) -> No
     assert right >= 0.98 * len(wanted)
     invented = [
         each
-        for each in found
+        for each in reported
         if not any(times(each)[0] < fault.end and times(each)[1] > fault.begin for fault in outages)
     ]
     assert invented == []
@@ -87,17 +87,17 @@ def test_nothing_is_invented_in_a_day_on_an_idle_line() -> None:
     assert abs(unknown - busy) < 0.1 * busy
 
 
-def test_recorders_and_the_network_are_told_apart() -> None:
+def test_a_recorder_and_the_network_are_different_places() -> None:
     """To half a second: an echo each second. The recorder's end is known to a tenth."""
     random, at = Random(5), 20.0
     faults = []
     for number in range(120):
         faults.append(Fault(("recorder", "lan")[number % 2], at, random.uniform(2.1, 30)))
         at += faults[-1].seconds + 12.0
-    found = Simulation(faults, at).run().interruptions()
+    reported = Simulation(faults, at).run().interruptions()
     right = 0
     for fault in faults:
-        near = [each for each in found if times(each)[0] < fault.end and times(each)[1] > fault.begin]
+        near = [each for each in reported if times(each)[0] < fault.end and times(each)[1] > fault.begin]
         if [each.where for each in near] == [fault.kind]:
             begin, end = times(near[0])
             assert abs(begin - fault.begin) <= 0.6
@@ -105,14 +105,14 @@ def test_recorders_and_the_network_are_told_apart() -> None:
             assert near[0].device == ("rec-1" if fault.kind == "recorder" else None)
             right += 1
     assert right >= 0.98 * len(faults)
-    assert len(found) == len(faults)
+    assert len(reported) == len(faults)
 
 
-def test_the_direction_is_told_where_the_numbers_tell_it() -> None:
+def test_the_direction_follows_from_the_numbers() -> None:
     faults = [Fault("up", 20, 5), Fault("down", 40, 5), Fault("both", 60, 5)]
-    found = Simulation(faults, 80, rtt=0.3).run().interruptions()
-    assert [each.direction for each in found] == ["up", "down", "both"]
-    assert [abs(each.lost - 100) <= 8 for each in found] == [True] * 3
+    reported = Simulation(faults, 80, rtt=0.3).run().interruptions()
+    assert [each.direction for each in reported] == ["up", "down", "both"]
+    assert [abs(each.lost - 100) <= 8 for each in reported] == [True] * 3
 
 
 @pytest.mark.parametrize(("away", "back", "ends"), [(4.0, 30.0, 54.0), (4.0, 0.0, 20.0), (1200.0, 0.0, 20.0)])
@@ -142,16 +142,16 @@ def test_a_run_after_a_restart_names_the_interruption_that_goes_on() -> None:
     unfinished = first.observer.unfinished(30.0)
     assert unfinished is not None
     second = Simulation([Fault("collector", 40, 1e6)], 400.0, start=40.0, unfinished=unfinished).run()
-    (found,) = second.interruptions()
-    assert (found.id, found.where, found.ended_at) == (unfinished.interruption.id, "collector", None)
+    (going_on,) = second.interruptions()
+    assert (going_on.id, going_on.where, going_on.ended_at) == (unfinished.interruption.id, "collector", None)
 
 
 def test_an_interruption_over_several_records_and_midnight_is_one() -> None:
     outage = Fault("both", 100, 1000)
     simulation = Simulation([outage], 1200, seed=9).run()
-    (found,) = simulation.interruptions()
-    assert abs(times(found)[0] - 100) <= 0.2
-    assert abs(times(found)[1] - 1100) <= 0.2
+    (reported,) = simulation.interruptions()
+    assert abs(times(reported)[0] - 100) <= 0.2
+    assert abs(times(reported)[1] - 1100) <= 0.2
     assert sum(row.longest_gap_seconds is not None and row.longest_gap_seconds > 60 for row in simulation.minutes) > 15
 
 
