@@ -77,6 +77,7 @@ def pages(running: World, tokens: dict[str, str]) -> dict[str, str]:
         "school": f"/schools/{school}",
         "classroom": room,
         "uplink": f"/schools/{school}/subjects/uplink",
+        "lessons": f"/schools/{school}/lessons",
         "device": f"/schools/{device.school}/devices/{device.id}",
         "result": result,
         "derivation": f"/explain/classroom_bandwidth/{school}/{subject}",

@@ -644,6 +644,16 @@ class FetchedTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
     blackout: Annotated[Sequence[Annotated[str, Meta(max_length=21)]], Meta(max_length=100)] = ()
 
 
+class FetchedLessonStream(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether and how the county's gateways run the lesson stream; None: the gateway's own file says."""
+
+    enabled: bool | None = None
+    packets_per_second: Annotated[int, Meta(ge=5, le=50)] | None = None
+    packet_bytes: Annotated[int, Meta(ge=44, le=1200)] | None = None
+    always: bool | None = None
+    in_blackout: bool | None = None
+
+
 class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the collector says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
 
@@ -653,6 +663,7 @@ class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     service: Sequence[FetchedService] | None = None
     uplink: FetchedUplink | None = None
     timetable: FetchedTimetable | None = None
+    lesson_stream: FetchedLessonStream | None = None
     policy_version: str = ""
     schema_version: int = 1
 

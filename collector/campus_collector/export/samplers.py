@@ -21,6 +21,7 @@ from campus_collector.export.exposition import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
 from campus_collector.judge.lesson_minutes import PLACES, LessonTime, count_minutes, loss_of
+from campus_collector.judge.lesson_use import USES, LessonUse
 from campus_collector.judge.policy import TARGET_NAMES, MinuteLimits, Policy
 from campus_collector.judge.rules import has_trusted_time, interruptions_alone, interruptions_of, stream_record
 from campus_collector.judge.tally import ShortVerdicts
@@ -78,6 +79,13 @@ def of_lessons(
     places: Counter[str] = Counter(each.where for each in interruptions_of(results))
     for place in PLACES:
         yield "campus_interruptions_total", (town, school, place), float(places[place])
+
+
+def of_use(use: LessonUse, town: str, school: str) -> Iterator[Sample]:
+    """How a school's recording rooms were used today; nothing where no recorder told."""
+    if use.rooms:
+        for name in (*USES, "unknown"):
+            yield "campus_room_lessons_total", (town, school, name), float(getattr(use, name))
 
 
 def of_agent(agent: Agent, now: datetime, token_expires: datetime | None) -> Iterator[Sample]:

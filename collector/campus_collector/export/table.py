@@ -275,6 +275,13 @@ METRICS: tuple[Metric, ...] = (
         "campus_lesson_rtt_seconds > 0.15",
     ),
     Metric(
+        "campus_room_lessons_total",
+        "counter",
+        (*_UPLINK, "use"),
+        "Lessons of today's timetable that have begun, one of each recording room, by what its recorders told: recorded, streamed (a stream flowed), unused, unknown (no recorder told); begins anew at midnight.",
+        'campus_room_lessons_total{use="recorded"}',
+    ),
+    Metric(
         "campus_service_success",
         "gauge",
         ("town", "school", "service"),

@@ -23,7 +23,7 @@ from campus_collector.report.document import (
 )
 from campus_collector.report.figures import Figures, content_hash
 from campus_collector.report.tables import MOST_TOWNS, ReportTables
-from campus_collector.report.trends import area_trend, county_trend
+from campus_collector.report.trends import area_trend, county_trend, lesson_strips
 from campus_collector.report.words import date_words, month_words, say
 
 MOST_EXCERPT_SCHOOLS = 10
@@ -226,10 +226,23 @@ class _Report(_Writer):
         return [
             self._tables.rooms(),
             Paragraph(self._w("live_note" if self._f.lessons is UNSET else "lessons_note"), note=True),
-            *([Paragraph(worst)] if (worst := sentences.worst_lessons(self._f, self._language)) else []),
+            *self._worst_lessons(),
             self._tables.live(),
+            *self._room_use(),
             self._tables.platforms(),
         ]
+
+    def _worst_lessons(self) -> list[Block]:
+        """In words, minute by minute, and as a table."""
+        worst = sentences.worst_lessons(self._f, self._language)
+        if not worst or self._f.lessons is UNSET:
+            return []
+        return [Paragraph(worst), *lesson_strips(self._f.lessons, self._language), self._tables.worst_lessons()]
+
+    def _room_use(self) -> list[Block]:
+        """Nothing where no recorder told of its use."""
+        text = sentences.room_use(self._f, self._language)
+        return [Paragraph(text), Paragraph(self._w("use_note"), note=True), self._tables.room_use()] if text else []
 
     def _of_data(self) -> list[Block]:
         corrections = self._f.corrections

@@ -281,6 +281,25 @@ class LessonFigures(msgspec.Struct, frozen=True):
     worst_time: str = ""
     worst_bad: int = 0
     worst_observed: int = 0
+    worst_minutes: str | UnsetType = UNSET
+    """Of the lessons that the report names: a letter for each minute, `g` good, `b` bad, `u` not observed, `-` not reported."""
+
+
+class UseFigures(msgspec.Struct, frozen=True):
+    """How many timetabled lessons of a school's recording rooms were recorded or streamed, by what recorders told: no target is judged by it.
+
+    `timetabled` counts a lesson for each room whose recorders told anything in the month; in `unknown` of them none did.
+    """
+
+    school: str
+    school_name: str
+    town_name: str
+    rooms: int
+    timetabled: int
+    recorded: int
+    streamed: int
+    unused: int
+    unknown: int
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -334,6 +353,8 @@ class Figures(msgspec.Struct, frozen=True):
     official: Official | UnsetType = UNSET
     lessons: list[LessonFigures] | UnsetType = UNSET
     """Of each school, in a month whose live lessons are judged by their minutes."""
+    room_use: list[UseFigures] | UnsetType = UNSET
+    """Of each school whose recorders told of their use."""
 
     @property
     def is_empty(self) -> bool:
@@ -400,6 +421,9 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         lessons=UNSET
         if whole.lessons is UNSET
         else [of_school for of_school in whole.lessons if of_school.school in school_ids],
+        room_use=UNSET
+        if whole.room_use is UNSET
+        else [of_school for of_school in whole.room_use if of_school.school in school_ids],
         lines=UNSET if whole.lines is UNSET else [line for line in whole.lines if line.school in school_ids],
         area_trends=_trend_of(whole, f"school:{school}" if school is not None else f"town:{town}"),
     )

@@ -9,6 +9,7 @@ from campus_base.language import Language
 from campus_base.messages import Message, bilingual, joined, message, pmessage, verbatim
 from campus_collector.judge.explanations import UNIT_WORDS
 from campus_collector.report.figures import Count, Figures, TargetChange, TownFigures
+from campus_collector.report.groups import worst_of
 from campus_collector.report.words import FORECASTS, TARGETS, UNITS, date_words, month_words, say
 
 STEADY = 0.0005
@@ -16,7 +17,6 @@ STEADY = 0.0005
 MOST_NAMES = 3
 """So many schools are named in a sentence; the others are counted."""
 MOST_UNITS = 5
-MOST_WORST_LESSONS = 5
 CLAUSE = pmessage("clauses", "{left}, {right}")
 LONG_CLAUSE = message("{left}; {right}")
 NAMES = pmessage("names", "{left}, {right}")
@@ -265,8 +265,7 @@ def lessons(figures: Figures, language: Language) -> str:
 
 def worst_lessons(figures: Figures, language: Language) -> str:
     """The lessons with most bad minutes, one of a school; "" when no minute was bad, or the month is not judged by minutes."""
-    lessons = [] if figures.lessons is UNSET else [each for each in figures.lessons if each.worst_bad]
-    lessons.sort(key=lambda each: (-each.worst_bad, each.school))
+    lessons = [] if figures.lessons is UNSET else worst_of(figures.lessons)
     if not lessons:
         return ""
     listed = [
@@ -278,10 +277,25 @@ def worst_lessons(figures: Figures, language: Language) -> str:
             bad=each.worst_bad,
             observed=each.worst_observed,
         )
-        for each in lessons[:MOST_WORST_LESSONS]
+        for each in lessons
     ]
     pair = pmessage("list of lessons", "{left}; {right}")
     return message("Worst lessons of the month: {lessons}.", lessons=joined(listed, pair)).in_(language)
+
+
+def room_use(figures: Figures, language: Language) -> str:
+    """In how many timetabled lessons recording rooms were used; "" where no recorder told."""
+    if figures.room_use is UNSET:
+        return ""
+    rows = figures.room_use
+    values = {
+        name: sum(getattr(row, name) for row in rows) for name in ("timetabled", "recorded", "streamed", "unknown")
+    }
+    return message(
+        "Use of recording rooms: of {timetabled} timetabled lessons {recorded} were recorded, in {streamed} others a stream flowed;"
+        " of {unknown} nothing is known.",
+        **values,
+    ).in_(language)
 
 
 def rooms(figures: Figures, language: Language) -> str:

@@ -9,7 +9,7 @@ from campus_base.messages import message
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.report.document import NOTHING, Cell, Kind, Table, TableColumn
 from campus_collector.report.figures import CarrierLine, Count, Failing, Figures, LedgerLine, TownFigures
-from campus_collector.report.groups import FailingGroup, grouped, worst_schools, written_rate
+from campus_collector.report.groups import FailingGroup, grouped, worst_of, worst_schools, written_rate
 from campus_collector.report.words import COUNTED_IN, TARGETS, VERDICTS, date_words, month_words, reason_words, say
 
 BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
@@ -292,6 +292,32 @@ class ReportTables:
             for room in self._f.rooms
         ]  # fmt: skip
         return self._table("rooms", columns, rows, unit="u_polls", empty="e_rooms", path="/schools/")
+
+    def room_use(self) -> Table:
+        columns: list[Column] = [
+            ("c_town", "text", 1.2), ("c_school", "text", 2.4), ("c_use_rooms", "count", 0.8), ("c_timetabled", "count", 1),
+            ("c_recorded", "count", 1), ("c_streamed", "count", 1), ("c_unused", "count", 1), ("c_use_unknown", "count", 1),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                each.town_name, each.school_name, each.rooms, each.timetabled, each.recorded, each.streamed, each.unused,
+                each.unknown,
+            )
+            for each in ([] if self._f.room_use is UNSET else self._f.room_use)
+        ]  # fmt: skip
+        return self._table("room_use", columns, rows, unit="u_lessons", empty="e_room_use", path="/schools/")
+
+    def worst_lessons(self) -> Table:
+        """The lessons whose minutes the report draws."""
+        columns: list[Column] = [
+            ("c_school", "text", 2.4), ("c_day", "text", 1.2), ("c_time", "text", 1.2), ("c_observed", "count", 1),
+            ("c_bad", "count", 1),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (each.school_name, each.worst_day, each.worst_time, each.worst_observed, each.worst_bad)
+            for each in ([] if self._f.lessons is UNSET else worst_of(self._f.lessons))
+        ]
+        return self._table("worst_lessons", columns, rows, unit="u_minutes", path="/schools/")
 
     def live(self) -> Table:
         columns: list[Column] = [
