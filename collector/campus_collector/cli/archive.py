@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         return failed(EXIT_USAGE, text.in_(language))
     month = month_from(arguments.month, config)
     progress = ProgressBar(message("archiving"), language)
-    with closing(open_store(config.store, config.quotas, must_exist=True)) as store:
+    with closing(open_store(config.store, config.quotas, archive_dir=config.archive_dir, must_exist=True)) as store:
         policy = load_policy(config.policy_file)
         archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
         try:
@@ -133,7 +133,7 @@ def _recorded(config: CollectorConfig, language: Language) -> Mapping[str, str]:
     if config.postgres is None and not os.path.exists(config.database):  # a folder that may not be read is none
         return {}
     try:
-        with closing(open_store(config.store, config.quotas, must_exist=True)) as store:
+        with closing(open_store(config.store, config.quotas, archive_dir=config.archive_dir, must_exist=True)) as store:
             return {month: record.manifest_sha256 for month, record in store.archives.records().items()}
     except StoreError as error:
         print(error.in_(language), file=sys.stderr)
