@@ -13,7 +13,7 @@ from campus_base.language import Language
 from campus_base.messages import message
 from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
-from campus_collector.archive.check import CheckedArchives, archives_below, verify_archives
+from campus_collector.archive.check import CheckedArchives, archives_below, missing_archives, verify_archives
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.service import Archives
 from campus_collector.cli.common import ARCHIVE_BUSY, ProgressBar, data_options, json_option, month_from
@@ -116,12 +116,15 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
     progress = ProgressBar(message("verifying"), language)
     try:
         archives = archives_below(arguments.directory)
-        checked = verify_archives(archives, _recorded(config, language), progress)
+        recorded = _recorded(config, language)
+        checked = verify_archives(archives, recorded, progress)
+        if arguments.directory.resolve() == config.archive_dir.resolve():
+            checked.findings += missing_archives(recorded, archives)
     except ArchiveError as error:
         return failed(EXIT_FAILED, error.in_(language))
     finally:
         progress.done()
-    if not archives:
+    if not archives and not checked.findings:
         text = message("{folder}: there is no archive")
         return failed(EXIT_FAILED, text.in_(language, folder=arguments.directory))
     print(json_line(_checked_json(checked)) if arguments.json else _checked_words(checked, language))

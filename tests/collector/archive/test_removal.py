@@ -14,6 +14,8 @@ from campus_collector.archive import removal as removal_module
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.removal import months_due
 from campus_collector.archive.worker import ArchiveWanted
+from campus_collector.archive.write import _locked
+from campus_collector.cli.main import main
 from campus_collector.domain.days import EPOCH
 from campus_collector.store.errors import ArchiveLost
 from campus_collector.verify.database import verify
@@ -199,3 +201,21 @@ def test_the_process_is_killed(world: World, seconds: float) -> None:
     assert everything(world) == before
     subprocess.run(command, input=msgspec.json.encode(wanted), check=True, stdout=subprocess.PIPE)
     assert everything(world) == before
+
+
+@pytest.mark.sqlite_only("the command is given the folder of its file")
+def test_archive_verify_names_a_recorded_month_that_is_gone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    archived(world)
+    folder, state_dir = world.service.config.archive_dir, str(world.service.config.state_dir)
+    shutil.rmtree(folder / "month=2026-10")
+    assert main(["archive", "verify", str(folder), "--state-dir", state_dir]) == 1
+    assert "✗ month=2026-10: was recorded as archived, and is not there" in capsys.readouterr().out
+
+
+def test_a_folder_that_another_process_writes_is_no_leftover(world: World, tmp_path: Path) -> None:
+    archived(world)
+    (tmp_path / ".month=2026-10.0000.part").mkdir()
+    (tmp_path / ".month=2026-10.1111.part").mkdir()
+    with _locked(tmp_path / ".month=2026-10.1111.part"):
+        world.service.archives.copy(OCTOBER, tmp_path)
+    assert [path.name for path in sorted(tmp_path.glob("*month*"))] == [".month=2026-10.1111.part", "month=2026-10"]

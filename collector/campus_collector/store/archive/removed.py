@@ -76,6 +76,7 @@ class ArchivedResults:
         """A school's results of a month; none where the school had none."""
         with self._reading:
             opened = self._opened(month.month)
+            _must_be_whole(opened, month.month, school)
             key = (f"{month.month}/{opened.manifest.sha256}", school)
             known = self._schools.get(key)
             if known is None:
@@ -132,7 +133,6 @@ class ArchivedResults:
         if chain is None:
             return ArchivedSchool(())
         try:
-            _must_be_as_archived(opened, chain.town)
             read = opened.archive.rows(chain.town, _COLUMNS, "school = $school", school=school)
             rows = [MonthRow(kind, subject, at, place, pack(kind, raw)) for kind, subject, at, place, raw in read]
         except ArchiveError as error:
@@ -183,6 +183,17 @@ class ArchivedPlaces:
                 if chain is not None:
                     self._months.append((month, chain))
         return self._months
+
+
+def _must_be_whole(opened: _OpenMonth, month: str, school: str) -> None:
+    """Raises ArchiveLost where a school's file is gone or is not the manifest's, also when its results are remembered."""
+    chain = opened.chains.get(school)
+    if chain is None:
+        return
+    try:
+        _must_be_as_archived(opened, chain.town)
+    except ArchiveDamaged as error:
+        raise ArchiveLost(month, error.text) from None
 
 
 def _must_be_as_archived(opened: _OpenMonth, town: str) -> None:
