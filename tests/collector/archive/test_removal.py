@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
