@@ -301,6 +301,8 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     """Closed months are archived here as files."""
     timezone: Annotated[ZoneInfo, Key("county.timezone"), By(partial(read_zone, _ZONE)), Default("Asia/Shanghai")]
     county: Annotated[str, Key("county.name")] = ""
+    keep_months: Annotated[int, Key("store.keep_months"), Bounds(0, 600)] = 13
+    """Archived months leave the database when so many have passed since they ended; 0: none leaves."""
     trusted_proxies: Annotated[tuple[Network, ...], Key("server.trusted_proxies"), By(_read_networks)] = ()
     """Reverse proxies whose word about a request's client and scheme is believed."""
     root_path: Annotated[str, Key("server.root_path"), By(_read_root_path)] = ""

@@ -43,7 +43,7 @@ from campus_collector.judge.rules import (
 )
 from campus_collector.judge.tally import SchoolInTown, SchoolTally, ShortVerdicts, school_tally, short_verdicts
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
-from campus_collector.store.errors import StoreUnavailable
+from campus_collector.store.errors import ArchiveLost, StoreUnavailable
 from campus_collector.store.store import Store
 from campus_wire.records import AnyResult, RoomResult
 from campus_wire.version import VERSION
@@ -481,6 +481,9 @@ class Verdicts:
                 try:
                     self._judge_school(school)
                     judged.add(school)
+                except ArchiveLost as error:  # nothing is concluded without the results that are in it
+                    failed += 1
+                    log.error("results wait for an archive", extra={"school": school, "why": str(error)})
                 except StoreUnavailable:
                     raise
                 except Exception:  # its results wait; those of the other schools do not
