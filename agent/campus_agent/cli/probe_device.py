@@ -110,10 +110,12 @@ def in_text(identified: Identified, draft_file: Path | None, language: Language)
 
 def _answer_line(answer: Answered, language: Language) -> str:
     if answer.speaks:
-        return f"{answer.protocol:<5} {message('answers').in_(language)} {answer.detail}".rstrip()
+        words = message("{protocol}: answers {detail}")
+        return words.in_(language, protocol=answer.protocol, detail=answer.detail).rstrip()
     why = answer.failure
     reason = f"{FAILURE_WORDS[why.kind].in_(language)} ({why.detail})" if why is not None else ""
-    return f"{answer.protocol:<5} {message('does not answer').in_(language)}: {reason}"
+    words = message("{protocol}: does not answer: {reason}")
+    return words.in_(language, protocol=answer.protocol, reason=reason)
 
 
 def _fit_lines(fit: Fit, language: Language) -> list[str]:

@@ -114,9 +114,9 @@ class _Asking:
         """The open ports; a refused one shows as well that the device is there."""
         named = (self._port("rtsp", RTSP_PORT), self._port("onvif", 80))
         tried = sorted({*PORTS, *named})
-        found = await asyncio.gather(*(self._knock(port) for port in tried))
-        self._evidence.ports = [port for port, state in zip(tried, found, strict=True) if state == "open"]
-        if all(state == "silent" for state in found):
+        states = await asyncio.gather(*(self._knock(port) for port in tried))
+        self._evidence.ports = [port for port, state in zip(tried, states, strict=True) if state == "open"]
+        if all(state == "silent" for state in states):
             raise ProbeFailed(Operation.CONNECT, FailureKind.TIMEOUT, "no port answers")
         return ", ".join(map(str, self._evidence.ports))
 
@@ -145,8 +145,8 @@ class _Asking:
             raise
         finally:
             client.close()
-        for root, found in rows.items():
-            self._evidence.objects |= {f"{root}.{index}": value for index, value in found.items() if index}
+        for root, row in rows.items():
+            self._evidence.objects |= {f"{root}.{index}": value for index, value in row.items() if index}
         self._evidence.notes += [f"snmp {root}: {why.detail}" for root, why in broken.items()]
         return "v3" if access.version == "3" else "v2c public" if not self._task.snmp else "v2c"
 

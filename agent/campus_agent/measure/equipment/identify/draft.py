@@ -63,15 +63,15 @@ def _entries(
     """For each reading the definition that gives it, and the value now."""
     entries: dict[str, tuple[SnmpReading, float | str]] = {}
     for profile in profiles:
-        found: dict[str, tuple[SnmpReading, float | str]] = {}
+        by_profile: dict[str, tuple[SnmpReading, float | str]] = {}
         for definition in profile.snmp:
             readings = snmp_readings((definition,), evidence.objects, now)
             for name, value in readings.values.items():
-                found[name] = (
+                by_profile[name] = (
                     definition,
                     value,
                 )  # of several in one profile the last that the device has, as when it is polled
-        entries = found | entries
+        entries = by_profile | entries
     return {name: entries[name] for name in READINGS if name in entries}
 
 

@@ -42,12 +42,12 @@ def parse_walk(text: str) -> Walk:
     for number, entry in _entries(text):
         if len(objects) >= MAX_OBJECTS:
             return Walk(objects, tuple(unread), cut=True)
-        found = _LINE.fullmatch(entry)
-        oid = "" if found is None else ("1." if _ISO.match(entry) else "") + found[1]
-        if found is None or re.fullmatch(OID_PATTERN, oid) is None:
+        parsed = _LINE.fullmatch(entry)
+        oid = "" if parsed is None else ("1." if _ISO.match(entry) else "") + parsed[1]
+        if parsed is None or re.fullmatch(OID_PATTERN, oid) is None:
             unread.append(number)
             continue
-        rest = found[2].strip()
+        rest = parsed[2].strip()
         if rest.startswith(_NOTHING):
             continue
         value = _value(rest)
@@ -85,8 +85,8 @@ def _value(text: str) -> Value | None:
 
 
 def _number(text: str) -> int | None:
-    found = _NUMBER.fullmatch(text)
-    number = None if found is None else int(found[1])
+    parsed = _NUMBER.fullmatch(text)
+    number = None if parsed is None else int(parsed[1])
     return number if number is not None and -_MAX_NUMBER < number < _MAX_NUMBER else None
 
 
