@@ -88,6 +88,7 @@ def pages(running: World, tokens: dict[str, str]) -> dict[str, str]:
         "unmeasured": "/unmeasured",
         "inventory": "/inventory",
         "fleet": "/fleet",
+        "classrooms": "/fleet/classrooms",
         "quarantine": "/quarantine",
         "monthly": "/monthly",
         "policy": "/policy",

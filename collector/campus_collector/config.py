@@ -358,7 +358,7 @@ class CollectorConfig(msgspec.Struct, frozen=True):
             printed_by=self.report_printed_by,
             print_date=self.report_print_date,
             address=(self.public_url or (self.oidc.url if self.oidc else "")).rstrip("/"),
-            test_servers=tuple((server.name, server.place) for server in self.test_servers),
+            test_servers=tuple((server.name, server.place, server.host) for server in self.test_servers),
         )
 
     @property

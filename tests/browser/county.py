@@ -38,7 +38,7 @@ SIGNED_OUT = ("/login", *MANUAL)
 """Pages that are looked at without a session; all others with that of an administrator, who sees every form."""
 PAGES = (
     "/", "/?sort=town&verdict=not_met", "/towns/t01", "/schools/s001", "/carriers", "/unmeasured", "/problems", "/problems?state=all&q=c1",
-    "/problems/1", "/search?q=c1", "/search", "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/wall", "/people", "/account",
+    "/problems/1", "/search?q=c1", "/search", "/inventory", "/fleet", "/fleet/classrooms", "/monthly", "/policy", "/quarantine", "/wall", "/people", "/account",
     LESSONS, "/schools/s001/subjects/c101", "/schools/s001/subjects/c101?span=year", "/schools/s001/subjects/c102", "/schools/s001/subjects/uplink",
     "/schools/s001/subjects/recording_room", "/schools/s001/services/smartedu-cn", "/schools/s001/devices/rec-1", result_path("s001", RESULT),
     *(f"/explain/{target}" for target in ("classroom_bandwidth/s001/c101", "uplink_bandwidth/s001/uplink", "live_class/s001/uplink")),

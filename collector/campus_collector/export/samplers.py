@@ -113,6 +113,8 @@ def of_areas(areas: Iterable[AreaVerdict]) -> Iterator[Sample]:
             yield "campus_target_subjects", (area.target, area.town, verdict), float(getattr(area, verdict))
         if area.compliance_ratio is not None:
             yield "campus_target_compliance_ratio", (area.target, area.town), area.compliance_ratio
+        if area.target == "classroom_bandwidth" and area.coverage_ratio is not None:
+            yield "campus_coverage_ratio", (area.town,), area.coverage_ratio
 
 
 def of_policy(policy: Policy, day: date) -> Iterator[Sample]:

@@ -143,7 +143,8 @@ class _Report(_Writer):
         ]
 
     def _targets(self) -> list[Block]:
-        texts = [sentences.state(self._f, self._language)]
+        state, coverage = (make(self._f, self._language) for make in (sentences.state, sentences.coverage))
+        texts = [sentences.together([state, coverage], self._language)]
         if self._f.rules_changed:
             names = message(", ").in_(self._language).join(self._tables.target(name) for name in self._f.rules_changed)
             texts.append(self._w("rules_changed", names=names))
@@ -249,8 +250,10 @@ class _Report(_Writer):
         silent = sentences.silent(self._f, self._language, all_names=True)
         return [
             *self._paragraphs(silent if self._f.data.silent_schools else ""),
+            self._tables.coverage(),
             self._tables.data(),
             self._tables.reasons(),
+            self._tables.servers(),
             self._tables.agreement(),
             *county_trend(self._f, self._language, self._tables),
             Paragraph(self._w("corrections_text", n=len(corrections)) if corrections else self._w("no_corrections")),
@@ -304,7 +307,8 @@ class _Excerpt(_Writer):
 
     def _blocks(self) -> list[Block]:
         f, language = self._f, self._language
-        blocks = self._paragraphs(sentences.state(f, language), sentences.failing(f, language))
+        state = sentences.together([sentences.state(f, language), sentences.coverage(f, language)], language)
+        blocks = self._paragraphs(state, sentences.failing(f, language))
         blocks += [self._tables.targets(), *area_trend(f, language)]
         if f.scope.startswith("town:"):
             blocks.append(self._tables.schools(MOST_EXCERPT_SCHOOLS))

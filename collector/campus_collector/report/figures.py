@@ -39,6 +39,11 @@ class Count(msgspec.Struct, frozen=True):
         return self.met + self.not_met > 0
 
     @property
+    def coverage(self) -> float | None:
+        """The share that has enough valid results for a verdict; None when nothing is to be judged."""
+        return (self.met + self.not_met) / self.judged if self.judged else None
+
+    @property
     def known_ratio(self) -> float | None:
         """The ratio where something was measured; None when it is not known."""
         return self.ratio if self.has_data else None
@@ -265,7 +270,18 @@ class CarrierLine(msgspec.Struct, frozen=True):
     since: str = ""
 
 
-LAYOUT = 2
+class ServerFigures(msgspec.Struct, frozen=True):
+    """A server that uplinks were tested against in the month, as the results name it ("": they do not), with its name and place where the
+    configuration has them; how many schools' tests, and how many tests."""
+
+    host: str
+    name: str
+    place: str
+    schools: int
+    tests: int
+
+
+LAYOUT = 3
 """Which arrangement of the document the figures are closed with: reports of another one stay as they were issued."""
 
 
@@ -355,6 +371,8 @@ class Figures(msgspec.Struct, frozen=True):
     """Of each school, in a month whose live lessons are judged by their minutes."""
     room_use: list[UseFigures] | UnsetType = UNSET
     """Of each school whose recorders told of their use."""
+    servers: list[ServerFigures] | UnsetType = UNSET
+    """The most used first."""
 
     @property
     def is_empty(self) -> bool:
@@ -418,6 +436,7 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         heads=[head for head in whole.heads if head.school in school_ids],
         trend=[] if whole.area_trends is UNSET else whole.trend,
         changes=UNSET,
+        servers=UNSET,
         lessons=UNSET
         if whole.lessons is UNSET
         else [of_school for of_school in whole.lessons if of_school.school in school_ids],

@@ -50,6 +50,7 @@ from campus_collector.report.figures import (
 from campus_collector.report.forecast import forecast
 from campus_collector.report.groups import worst_of
 from campus_collector.report.history import Areas, area_trends, carrier_lines, changes_since
+from campus_collector.report.test_servers import servers_of_month
 from campus_collector.store.store import Store
 from campus_wire.bandwidth import Verdict
 from campus_wire.version import VERSION
@@ -142,6 +143,9 @@ def gather(
         official=sources.official.of_month(month.year, month.number, issued_on),
         lines=_lines(sources, data, closed.get(str(months[1]))),
         changes=changes_since(counts.before, data.verdicts, data.schools) if counts.before else UNSET,
+        servers=servers_of_month(
+            sources.store, sorted(data.schools), month.start, month.end, sources.official.test_servers
+        ),
         area_trends=area_trends([counts.areas.get(point.month, {}) for point in trend], list(counts.areas[str(month)])),
     )
     advance()

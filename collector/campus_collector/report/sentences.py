@@ -206,14 +206,41 @@ def uplinks(figures: Figures, language: Language) -> str:
 
 
 def test_servers(figures: Figures, language: Language) -> str:
-    """What the uplinks are tested against; "" where the configuration does not say it."""
+    """What the uplinks were tested against in the month, else what they are tested against by the configuration; "" where neither says it."""
+    used = [] if figures.servers is UNSET else [server for server in figures.servers if server.host]
+    if used:
+        named = [_server(server.name or server.host, server.place) for server in used[:MOST_NAMES]]
+        if len(used) > len(named):
+            text = message("Lines were tested against {servers} and {more} other servers.", more=len(used) - len(named))
+        else:
+            text = message("Lines were tested against {servers}.")
+        return text.in_(language, servers=joined(named, NAMES))
     servers = () if figures.official is UNSET else figures.official.test_servers
     if not servers:
         return ""
-    named = [
-        message("{name} ({place})", name=name, place=place) if place else verbatim(name) for name, place in servers
-    ]
-    return message("Lines are tested against {servers}.", servers=joined(named, NAMES)).in_(language)
+    known = [_server(name, place) for name, place, *_ in servers]
+    return message("Lines are tested against {servers}.", servers=joined(known, NAMES)).in_(language)
+
+
+def _server(name: str, place: str) -> Message:
+    return message("{name} ({place})", name=name, place=place) if place else verbatim(name)
+
+
+def coverage(figures: Figures, language: Language) -> str:
+    """How many classrooms have enough valid tests; "" where none are judged."""
+    target = figures.target("classroom_bandwidth")
+    if target is None or target.count.coverage is None:
+        return ""
+    count = target.count
+    if not count.insufficient:
+        text = message("All {judged} classrooms had enough valid tests for a verdict.")
+        return text.in_(language, judged=count.judged)
+    return message(
+        "{covered} of {judged} classrooms ({share}) had enough valid tests for a verdict; the others count as not met.",
+        covered=count.met + count.not_met,
+        judged=count.judged,
+        share=percent(target.count.coverage),
+    ).in_(language)
 
 
 def carriers(figures: Figures, language: Language) -> str:

@@ -392,6 +392,35 @@ class ReportTables:
         ]
         return self._table("data", [("c_item", "text", 3), ("c_count", "count", 1)], rows, unit="u_results", path="/")
 
+    def coverage(self) -> Table:
+        """Classrooms with enough valid tests, by town and in the county."""
+        areas = [(town.name, town.counts.get("classroom_bandwidth", Count())) for town in self._f.towns]
+        whole = self._f.target("classroom_bandwidth")
+        areas += [(self.words("whole_area"), whole.count)] if whole is not None else []
+        rows: list[tuple[Cell, ...]] = [
+            (name, count.judged, count.met + count.not_met, count.coverage) for name, count in areas if count.judged
+        ]
+        columns: list[Column] = [
+            ("c_town", "text", 2), ("c_subjects", "count", 1), ("c_covered", "count", 1.4), ("c_coverage", "share", 1)
+        ]  # fmt: skip
+        return self._table("coverage", columns, rows, unit="u_covered", path="/unmeasured")
+
+    def servers(self) -> Table:
+        """What the uplinks were tested against."""
+        servers = [] if self._f.servers is UNSET else self._f.servers
+        rows: list[tuple[Cell, ...]] = [
+            (
+                server.host or self.words("server_unrecorded"), server.name or NOTHING, server.place or NOTHING,
+                server.schools, server.tests,
+            )
+            for server in servers
+        ]  # fmt: skip
+        columns: list[Column] = [
+            ("c_server", "text", 2), ("c_name", "text", 2), ("c_server_place", "text", 2), ("c_schools", "count", 1),
+            ("c_tests", "count", 1),
+        ]  # fmt: skip
+        return self._table("servers", columns, rows, unit="u_servers", empty="e_servers", path="/carriers")
+
     def reasons(self) -> Table:
         counted: dict[str, int] = {}
         for symptom, number in self._f.data.reasons.items():
