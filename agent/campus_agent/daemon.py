@@ -29,6 +29,7 @@ from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
 from campus_agent.gate.rules import LATENCY, SCHEDULE
 from campus_agent.gate.school_time import SchoolTime
+from campus_agent.measure.browser.messages import socket_path
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.plan import agent_state, announcement, costs, jobs_of
@@ -230,7 +231,13 @@ class Daemon:
         """Which of these endpoints are switched on?"""
         endpoints = {job.subject: endpoint_of(self.config, job.subject) for job in jobs}
         targets = [
-            PresenceTarget(endpoint.id, endpoint.host, endpoint.port, endpoint.engine == "iperf3")
+            PresenceTarget(
+                endpoint.id,
+                endpoint.host,
+                endpoint.port,
+                endpoint.engine == "iperf3",
+                str(socket_path(self.config.state_dir)) if endpoint.engine == "browser" else "",
+            )
             for endpoint in endpoints.values()
         ]
         try:
