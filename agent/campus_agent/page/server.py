@@ -29,7 +29,7 @@ from campus_agent.page.admission import ADMISSION_SECONDS, WHY, Admission, Brows
 from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, BrowserTest
 from campus_agent.page.carried_test import CarriedTest
 from campus_agent.page.view import classroom_page, codes_page, stay_page
-from campus_agent.page.waiting import WaitingPage
+from campus_agent.page.waiting import WaitingPage, answer_at
 from campus_base.language import Language
 from campus_base.messages import message
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, verdict_of_record
@@ -282,7 +282,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         client = without_mapping(self.client_address[0])
         texts = (printable(body.tab, 32), client, printable(self.headers.get("User-Agent", ""), 300))
-        page = WaitingPage(self.connection, *texts, body.hidden, printable(body.network, 20), monotonic())
+        page = WaitingPage(self.connection, *texts, body.hidden, printable(body.network, 20), answer_at())
         self.close_connection = True
         self.server.hold(self.connection)
         try:

@@ -10,12 +10,15 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from random import uniform
 from time import monotonic
 
 from campus_wire.failures import Failure, FailureKind, Operation
 
 POLL_SECONDS = 60.0
 """So long a request is held: longer than the keep-alive needs to find a machine that sleeps."""
+SPREAD_SECONDS = 15.0
+"""Pages that all began at one moment, after a restart of the gateway, do not come back at one moment."""
 RETURN_SECONDS = 20.0
 """From an answer to the next request; later the browser is suspended."""
 WATCH_SECONDS = 5.0
@@ -25,7 +28,7 @@ _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-
 
 @dataclass(frozen=True, slots=True)
 class WaitingPage:
-    """One page: its connection, which tab it is, from where, and what its browser says of itself. `network`: as the browser names it, or ""."""
+    """One page: its connection, which tab it is, from where, and what its browser says of itself. `network`: as the browser names it, or ""; `until`: when its request is answered."""
 
     connection: socket.socket
     tab: str
@@ -33,7 +36,7 @@ class WaitingPage:
     browser: str
     hidden: bool
     network: str
-    since: float
+    until: float
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ class WaitingPages:
                 self._closed.wait(1.0)
             now = monotonic()
             with self._lock:
-                late = [room for room, page in self._pages.items() if now - page.since > POLL_SECONDS]
+                late = [room for room, page in self._pages.items() if now > page.until]
                 answered = [(room, page) for room in late if (page := self._remove(room)) is not None]
             for room, page in answered:
                 self._seen[room] = _LastSeen("answered", now, page.client)
@@ -155,6 +158,11 @@ def absence_of(seen: _LastSeen | None, now: float) -> Failure | None:
         seen.what, FailureKind.TIMEOUT if seen.what in ("silent", "answered") else FailureKind.HOST_UNREACHABLE
     )
     return Failure(Operation.CONNECT, kind, f"{details[seen.what]} ({ago:.0f} s ago)")
+
+
+def answer_at() -> float:
+    """When a request that begins to wait now is answered at the latest, in monotonic seconds."""
+    return monotonic() + POLL_SECONDS + uniform(0.0, SPREAD_SECONDS)
 
 
 def _answer(page: WaitingPage, what: str, trial: str = "") -> None:

@@ -99,6 +99,7 @@ def test_pages_that_wait(tmp_path: Path) -> None:
 
 def test_a_request_is_answered_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_module, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(waiting_module, "SPREAD_SECONDS", 0.1)
     monkeypatch.setattr(waiting_module, "WATCH_SECONDS", 0.05)
     with page(config(tmp_path, classrooms=(BROWSER_ROOM,))) as server:
         key = RoomKeys(tmp_path).renew(["c101"])["c101"]
