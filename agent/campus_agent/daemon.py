@@ -247,7 +247,8 @@ class Daemon:
             log.exception("endpoints not looked at")
             failures = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
         for subject, failure in failures.items():
-            self.planner.record_presence(subject, failure, self.clock.monotonic())
+            is_cheap = endpoints[subject].engine == "browser"
+            self.planner.record_presence(subject, failure, self.clock.monotonic(), is_cheap=is_cheap)
 
     async def _run_job(self, step: Try) -> None:
         """Use this opportunity, or say why not; whatever happens a result is kept and the job is due again later."""
