@@ -29,6 +29,7 @@ from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
 from campus_agent.gate.rules import LATENCY, SCHEDULE
 from campus_agent.gate.school_time import SchoolTime
+from campus_agent.measure.browser.messages import socket_path
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.plan import agent_state, announcement, costs, endpoints_of, free_bytes, jobs_of
@@ -230,7 +231,13 @@ class Daemon:
         """Which of these endpoints are switched on?"""
         endpoints = {job.subject: endpoint_of(self.config, job.subject) for job in jobs}
         targets = [
-            PresenceTarget(endpoint.id, endpoint.host, endpoint.port, endpoint.engine == "iperf3")
+            PresenceTarget(
+                endpoint.id,
+                endpoint.host,
+                endpoint.port,
+                endpoint.engine == "iperf3",
+                str(socket_path(self.config.state_dir)) if endpoint.engine == "browser" else "",
+            )
             for endpoint in endpoints.values()
         ]
         try:
@@ -240,7 +247,8 @@ class Daemon:
             log.exception("endpoints not looked at")
             failures = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
         for subject, failure in failures.items():
-            self.planner.record_presence(subject, failure, self.clock.monotonic())
+            is_cheap = endpoints[subject].engine == "browser"
+            self.planner.record_presence(subject, failure, self.clock.monotonic(), is_cheap=is_cheap)
 
     async def _run_job(self, step: Try) -> None:
         """Use this opportunity, or say why not; whatever happens a result is kept and the job is due again later."""
