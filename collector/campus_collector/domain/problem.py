@@ -45,6 +45,7 @@ What = Literal[
     "member_revoked",
     "enrolled_above",
     "month_archived",
+    "command_asked",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -76,6 +77,7 @@ WHAT_WORDS: dict[str, Message] = {
     "member_revoked": message("county's token revoked"),
     "enrolled_above": message("enrolled at the level above"),
     "month_archived": message("month archived"),
+    "command_asked": message("asked a gateway"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

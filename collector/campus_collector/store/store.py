@@ -22,6 +22,7 @@ from campus_collector.store.tables.archives import ArchiveTable
 from campus_collector.store.tables.area import AreaTable
 from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
+from campus_collector.store.tables.commands import CommandTable
 from campus_collector.store.tables.evidence import EvidenceTable
 from campus_collector.store.tables.inventory import InventoryTable
 from campus_collector.store.tables.ledger import LedgerTable
@@ -54,6 +55,7 @@ class Store:
         self.archives = ArchiveTable(database)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database)
+        self.commands = CommandTable(database)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
         self.ledger = LedgerTable(database)
