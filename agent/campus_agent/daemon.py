@@ -1,7 +1,7 @@
 """`campus-agent run`: measure by the timetable, spool, ship, until stopped. The resident part, kept small.
 
-Lanes: `load` (throughput and latency, one at a time), `light` (host, services), `stream` (the lesson stream), `ship`. Every opportunity that is not used is a
-counted result with its reason. SIGTERM ends what runs (its worker is killed, nothing half-measured is kept) and leaves.
+Lanes: `load` (throughput and latency, one at a time), `light` (host, services), `stream` (the lesson stream), `commands` (what the bureau asks
+for), `ship`. Every opportunity that is not used is a counted result with its reason. SIGTERM ends what runs (its worker is killed, nothing half-measured is kept) and leaves.
 """
 
 import asyncio
@@ -24,6 +24,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from campus_agent.clock.clock import Clock, ClockEstimate, offset_seconds, system_clock
+from campus_agent.commands.kinds import handlers
+from campus_agent.commands.lane import CommandLane
+from campus_agent.commands.reports import LogSummary, doctor_of
+from campus_agent.commands.retest import Retest
 from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
@@ -153,6 +157,7 @@ class Daemon:
         self._exchanges = executor("exchange", 2)
         self._file = file
         self._rotate_after = 0.0
+        self._log_summary = LogSummary()
         self._config_problem = NO_PROBLEM
         self.spool = spool
         self.clock = clock
@@ -187,6 +192,7 @@ class Daemon:
             "ship": self._ship_lane,
             "configuration": self._config_lane,
             "page": self._page_lane,
+            "commands": self._command_lane,
             "watchdog": self._watchdog,
         }
         if self.config.lesson_stream.enabled:
@@ -443,6 +449,22 @@ class Daemon:
             running=self.snapshot.running,
         )
         await lane.run()
+
+    async def _command_lane(self) -> None:
+        """What the bureau asks for now, beside the schedule."""
+        if self.config.collector is None:
+            await asyncio.Event().wait()
+            return
+        retest = Retest(
+            self.config, self.gate, self._time, self._calendar, self.runner, self._store, self.snapshot.running
+        )
+        table = handlers(retest.run, doctor_of(self._file), self._log_summary.send)
+        lane = CommandLane(self.config.collector, table, self.spool, self._on_disk, self._exchange, self.rng)
+        logging.getLogger().addHandler(self._log_summary)
+        try:
+            await lane.run()
+        finally:
+            logging.getLogger().removeHandler(self._log_summary)
 
     async def _page_lane(self) -> None:
         """The classroom's page in a process of its own, begun again when it ends: this one stays small, and out of the network's reach."""

@@ -334,7 +334,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     `started_at` is UTC by the agent's clock at sending, corrected by the agent when it learnt the collector's time; `boot_id` and
     `monotonic_seconds` (since boot) say when it was within one run of the gateway, whatever its wall clock did.
     `clock_offset_seconds` is how far the collector's clock was ahead of that wall clock: 2 s or less is only told, more is already
-    added in `started_at`; absent where it was not known.
+    added in `started_at`; absent where it was not known. `command` is the id of the command that caused it; "" for what the schedule began.
     """
 
     id: ResultId
@@ -349,6 +349,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     failure: Failure | None = None
     skipped: SkipReason | None = None
     clock_offset_seconds: SignedSeconds | None = None
+    command: Annotated[str, Meta(max_length=32)] = ""
 
 
 class ThroughputResult(Result, frozen=True, kw_only=True, tag="throughput"):

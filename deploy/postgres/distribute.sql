@@ -44,6 +44,7 @@ SELECT create_distributed_table('chain_mismatch', 'school', colocate_with => 'su
 SELECT create_distributed_table('intake', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('quarantine', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('total', 'school', colocate_with => 'subject');
+SELECT create_distributed_table('command', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('unpacked_school', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('unpacked_result', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('unpacked_seen', 'school', colocate_with => 'subject');

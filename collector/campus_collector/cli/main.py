@@ -19,6 +19,7 @@ DESCRIPTION = message(
 COMMANDS = {
     "serve": message("serve agents, pages and Prometheus until stopped"),
     "agent-token": message("print a new token for a school's agent"),
+    "measure": message("ask a school's gateway for a test now"),
     "judge": message("the verdicts of a month"),
     "enroll-code": message("a one-time code by which a school's gateway enrols"),
     "area": message("upward reporting: months that go up, and counties that hand them in"),

@@ -47,6 +47,7 @@ What = Literal[
     "month_archived",
     "month_removal_begun",
     "month_removed",
+    "command_asked",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -80,6 +81,7 @@ WHAT_WORDS: dict[str, Message] = {
     "month_archived": message("month archived"),
     "month_removal_begun": message("an archived month begins to leave the database"),
     "month_removed": message("an archived month has left the database"),
+    "command_asked": message("asked a gateway"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

@@ -21,6 +21,7 @@ from campus_base import sd_notify
 from campus_collector.area.key import NoSigningKey
 from campus_collector.http.api.archive import ArchiveRoutes
 from campus_collector.http.api.authority import AuthorityRoutes
+from campus_collector.http.api.commands import CommandRoutes
 from campus_collector.http.api.configuration import ConfigurationRoutes
 from campus_collector.http.api.enroll import EnrolmentRoutes
 from campus_collector.http.api.metrics import MetricsRoutes
@@ -38,6 +39,7 @@ from campus_collector.http.openapi import OpenApiRoutes
 from campus_collector.http.pages.area import AreaPages
 from campus_collector.http.pages.carriers import CarrierPage
 from campus_collector.http.pages.classroom_list import ClassroomListPage
+from campus_collector.http.pages.commands import CommandPages
 from campus_collector.http.pages.fleet import FleetPage
 from campus_collector.http.pages.help import HelpPages
 from campus_collector.http.pages.inventory import InventoryPages
@@ -75,10 +77,10 @@ READER_SECONDS = 3.0
 
 
 GROUPS: tuple[type[Routes], ...] = (
-    EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
+    EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, CommandRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, ArchiveRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, ClassroomListPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
-    SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
+    CommandPages, SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
     HelpPages, MonthRoutes, AreaPages, UpwardPage,
 )  # fmt: skip
 
@@ -134,6 +136,7 @@ async def serve(service: Service, ready: Any = None) -> None:
 
     def stop() -> None:
         sd_notify.send("STOPPING=1")
+        service.command_watch.stop()
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,6 +20,7 @@ from campus_collector.export.metrics_cache import MetricsCache, UpwardLines
 from campus_collector.export.table import BY_NAME
 from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.oidc import Provider
+from campus_collector.http.command_watch import CommandWatch
 from campus_collector.http.inventory_in_force import InventoryInForce
 from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
@@ -70,6 +71,7 @@ class Service:
     signing_key: SigningKey
     upward: UpwardReporting
     area: AreaReports
+    command_watch: CommandWatch
 
     def today(self) -> date:
         """The day it is in the county."""
@@ -122,6 +124,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         key,
         _upward(config, store, key),
         AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
+        CommandWatch(store),
     )
 
 

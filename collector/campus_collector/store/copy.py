@@ -27,6 +27,7 @@ KEYS = {
     "chain_mismatch": "school, sequence, head",
     "chain_start": "school",
     "change": "what, school",
+    "command": "school, number",
     "day_evidence": "school, day, subject, target",
     "enroll_code": "hash",
     "intake": "school, day",

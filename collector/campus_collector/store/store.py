@@ -24,6 +24,7 @@ from campus_collector.store.tables.archives import ArchiveTable
 from campus_collector.store.tables.area import AreaTable
 from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
+from campus_collector.store.tables.commands import CommandTable
 from campus_collector.store.tables.evidence import EvidenceTable
 from campus_collector.store.tables.inventory import InventoryTable
 from campus_collector.store.tables.ledger import LedgerTable
@@ -57,6 +58,7 @@ class Store:
         self.archived = ArchivedResults(self.archives, archive_dir)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database, self.archived)
+        self.commands = CommandTable(database)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
         self.ledger = LedgerTable(database)

@@ -34,6 +34,8 @@ WALL_COOKIE = "campus_wall"
 """The token of a wall's link: it opens that one page."""
 SELF_AUTHENTICATED = (
     ("GET", "/v1/config"),
+    ("GET", "/v1/commands"),
+    ("POST", "/v1/commands"),
     ("POST", "/v1/enroll"),
     ("POST", "/v1/token"),
     ("POST", "/v1/results"),

@@ -13,6 +13,19 @@ IDENTITY_SHARED_WORDS = message(
 WORDS: dict[str, Message] = {
     "problems": message("Problem ledger"),
     "problem": message("Problem"),
+    "commands": message("Asked of the gateway"),
+    "command_what": message("What"),
+    "command_by": message("Asked by"),
+    "command_starts_in": message("begins in about {minutes} min"),
+    "command_result": message("result of {subject}"),
+    "command_result_comes": message("the result is on its way"),
+    "command_text": message("What the gateway says"),
+    "test_now": message("Test now"),
+    "test_now_hint": message(
+        "The gateway tests by its rules: never on an examination day, not beyond the day's bytes; in a lesson it waits for the next break, an hour at most."
+    ),
+    "all_commands": message("All that was asked of this gateway"),
+    "no_commands": message("Nothing was asked of this gateway yet."),
     "search": message("Search"),
     "search_hint": message(
         "Name or number of a school, classroom, town, device or problem; an address; a carrier; a person."
