@@ -45,6 +45,10 @@ What = Literal[
     "member_revoked",
     "enrolled_above",
     "month_archived",
+    "release_added",
+    "release_wave",
+    "release_stopped",
+    "release_done",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -76,6 +80,10 @@ WHAT_WORDS: dict[str, Message] = {
     "member_revoked": message("county's token revoked"),
     "enrolled_above": message("enrolled at the level above"),
     "month_archived": message("month archived"),
+    "release_added": message("release of the agent added"),
+    "release_wave": message("release of the agent goes to more gateways"),
+    "release_stopped": message("release of the agent stopped"),
+    "release_done": message("release of the agent is at all gateways"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

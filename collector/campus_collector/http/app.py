@@ -27,6 +27,7 @@ from campus_collector.http.api.monthly import MonthlyRoutes
 from campus_collector.http.api.months import MonthRoutes
 from campus_collector.http.api.problems import ProblemRoutes
 from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
+from campus_collector.http.api.releases import ReleaseRoutes
 from campus_collector.http.api.results import ResultRoutes
 from campus_collector.http.api.slots import SlotRoutes
 from campus_collector.http.auth.middleware import AuthMiddleware
@@ -44,6 +45,7 @@ from campus_collector.http.pages.login import LoginPages
 from campus_collector.http.pages.monthly import MonthlyPages
 from campus_collector.http.pages.people import PeoplePages
 from campus_collector.http.pages.quarantine import QuarantinePage
+from campus_collector.http.pages.releases import ReleasePage
 from campus_collector.http.pages.render import refusal_pages
 from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
@@ -74,10 +76,10 @@ READER_SECONDS = 3.0
 
 GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
-    MetricsRoutes, AuthorityRoutes, ArchiveRoutes, OpenApiRoutes,
+    MetricsRoutes, AuthorityRoutes, ReleaseRoutes, ArchiveRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
     SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
-    HelpPages, MonthRoutes, AreaPages, UpwardPage,
+    HelpPages, MonthRoutes, AreaPages, UpwardPage, ReleasePage,
 )  # fmt: skip
 
 
@@ -173,6 +175,7 @@ async def _upkeep(service: Service) -> None:
         ("ledger", ledger),
         ("what pages show", lambda: keep_at_hand(service)),
         ("earlier months", lambda: count_earlier_months(service)),
+        ("releases", service.releases.catch_up),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.separate_reports.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),

@@ -24,6 +24,7 @@ from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
+from campus_collector.release.service import Releases
 from campus_collector.report.separate import SeparateReports
 from campus_collector.report.service import MonthlyReports
 from campus_collector.report.worker import CollectorPlace
@@ -69,6 +70,7 @@ class Service:
     signing_key: SigningKey
     upward: UpwardReporting
     area: AreaReports
+    releases: Releases
 
     def today(self) -> date:
         """The day it is in the county."""
@@ -117,6 +119,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         key,
         _upward(config, store, key),
         AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
+        Releases(store, config.key_folder),
     )
 
 
