@@ -56,6 +56,7 @@ from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.spool.time_floor import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, note_behind, recall_floor
 from campus_agent.status import LastResult, Snapshot, read_snapshot, write_snapshot
 from campus_base import sd_notify
+from campus_base.files import write_whole
 from campus_base.messages import verbatim
 from campus_wire.failures import Operation, SkipReason, Validity
 from campus_wire.records import (
@@ -72,6 +73,8 @@ T = TypeVar("T")
 LANE_PAUSE_SECONDS = 5.0
 LONGEST_SLEEP_SECONDS = 60.0
 NO_PROBLEM = verbatim("")
+ACKNOWLEDGED_FILE = "acknowledged"
+"""In the state folder: the version whose batch the collector acknowledged last. The installer of upgrades reads it (upgrade/install.py)."""
 WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
@@ -159,6 +162,7 @@ class Daemon:
         self._rotate_after = 0.0
         self._log_summary = LogSummary()
         self._config_problem = NO_PROBLEM
+        self._acknowledged = False
         self.spool = spool
         self.clock = clock
         self.rng = rng or Random()
@@ -387,9 +391,20 @@ class Daemon:
                 )
                 await asyncio.sleep(max(outcome.retry_seconds, 0.1))
                 continue
+            await self._note_acknowledged()
             if outcome.stored or outcome.duplicate or outcome.quarantined:
                 log.info("shipped", extra={"stored": outcome.stored, "quarantined": outcome.quarantined})
             await self._wait_for_next_drain()
+
+    async def _note_acknowledged(self) -> None:
+        """Keep, once a process, that the collector has acknowledged a batch of this version: an upgrade waits for it."""
+        if not self._acknowledged:
+            self._acknowledged = True
+            try:
+                await self._on_disk(write_whole, self.config.state_dir / ACKNOWLEDGED_FILE, VERSION.encode(), 0o600)
+            except OSError as error:
+                self._acknowledged = False
+                log.warning("it is not noted that the collector answers", extra={"reason": str(error)})
 
     async def _config_lane(self) -> None:
         """Ask the collector now and then; away or wrong, the last good configuration stays in force."""

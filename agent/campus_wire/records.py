@@ -695,6 +695,27 @@ class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     agent_id: Id
     token: str
     server_time: Moment
+    release_key: Annotated[str, Meta(max_length=16_384)] = ""
+    """The OpenPGP key, armored, that signs what this gateway may be upgraded to; "" of a collector that has none."""
+
+
+class UpgradeQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """POST /v1/upgrade: what a gateway runs, and what became of its last upgrade ("" of none)."""
+
+    version: Annotated[str, Meta(max_length=40)]
+    architecture: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}\Z")]
+    returned_from: Annotated[str, Meta(max_length=40)] = ""
+    reason: Word = ""
+
+
+class UpgradeAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What it shall run: `version` "" for what it has. `withdrawn`: the release it runs was stopped, so it shall go back to the one before.
+
+    This is advice: what is installed comes from the signed repository, or was kept from there.
+    """
+
+    version: Annotated[str, Meta(max_length=40)] = ""
+    withdrawn: bool = False
 
 
 class Rotated(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": message("how a verdict follows from the results"),
     "ledger": message("the problem ledger: list it, export it"),
     "archive": message("closed months as files that any program reads; verify such files"),
+    "release": message("releases of the agent, which gateways fetch and install by themselves"),
     "report": message("the monthly report: make it, close a month, verify what was issued"),
     "rejudge": message("what another policy would have meant in archived months"),
     "person": message("people who may read and change things"),

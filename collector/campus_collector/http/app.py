@@ -29,6 +29,7 @@ from campus_collector.http.api.monthly import MonthlyRoutes
 from campus_collector.http.api.months import MonthRoutes
 from campus_collector.http.api.problems import ProblemRoutes
 from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
+from campus_collector.http.api.releases import ReleaseRoutes
 from campus_collector.http.api.results import ResultRoutes
 from campus_collector.http.api.slots import SlotRoutes
 from campus_collector.http.auth.middleware import AuthMiddleware
@@ -48,6 +49,7 @@ from campus_collector.http.pages.login import LoginPages
 from campus_collector.http.pages.monthly import MonthlyPages
 from campus_collector.http.pages.people import PeoplePages
 from campus_collector.http.pages.quarantine import QuarantinePage
+from campus_collector.http.pages.releases import ReleasePage
 from campus_collector.http.pages.render import refusal_pages
 from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
@@ -78,10 +80,10 @@ READER_SECONDS = 3.0
 
 GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, CommandRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
-    MetricsRoutes, AuthorityRoutes, ArchiveRoutes, OpenApiRoutes,
+    MetricsRoutes, AuthorityRoutes, ReleaseRoutes, ArchiveRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, ClassroomListPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
     CommandPages, SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
-    HelpPages, MonthRoutes, AreaPages, UpwardPage,
+    HelpPages, MonthRoutes, AreaPages, UpwardPage, ReleasePage,
 )  # fmt: skip
 
 
@@ -178,6 +180,7 @@ async def _upkeep(service: Service) -> None:
         ("ledger", ledger),
         ("what pages show", lambda: keep_at_hand(service)),
         ("earlier months", lambda: count_earlier_months(service)),
+        ("releases", service.releases.catch_up),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.separate_reports.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),

@@ -26,6 +26,7 @@ from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
+from campus_collector.release.service import Releases
 from campus_collector.report.separate import SeparateReports
 from campus_collector.report.service import MonthlyReports
 from campus_collector.report.worker import CollectorPlace
@@ -72,6 +73,7 @@ class Service:
     upward: UpwardReporting
     area: AreaReports
     command_watch: CommandWatch
+    releases: Releases
 
     def today(self) -> date:
         """The day it is in the county."""
@@ -125,6 +127,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         _upward(config, store, key),
         AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
         CommandWatch(store),
+        Releases(store, config.key_folder),
     )
 
 

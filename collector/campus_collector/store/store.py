@@ -33,6 +33,7 @@ from campus_collector.store.tables.monthly import MonthlyTable
 from campus_collector.store.tables.outgoing import OutgoingTable
 from campus_collector.store.tables.people import PeopleTable
 from campus_collector.store.tables.quarantine import QuarantineTable
+from campus_collector.store.tables.releases import ReleaseTable
 from campus_collector.store.tables.results import ResultTable
 from campus_collector.store.tables.shared_keys import SharedKeyTable
 from campus_collector.store.tables.sizes import SizeTable
@@ -66,6 +67,7 @@ class Store:
         self.outgoing = OutgoingTable(database)
         self.people = PeopleTable(database)
         self.quarantine = QuarantineTable(database)
+        self.releases = ReleaseTable(database)
         self.results = ResultTable(database, self.archived)
         self.schools = SchoolTable(database)
         self.shared_keys = SharedKeyTable(database)

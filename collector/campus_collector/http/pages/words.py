@@ -82,6 +82,15 @@ WORDS: dict[str, Message] = {
         "Rates are line rates: what the line carries with all its headers. A contract is compared with the slower direction of"
         " the newest valid test, with the tolerance of the policy; the month's verdict is by the target."
     ),
+    "releases": message("Releases of the agent"),
+    "no_releases": message("No release was added yet: gateways are upgraded by hand."),
+    "release_wave": message("Wave"),
+    "release_since": message("Since"),
+    "release_target": message("Offered version"),
+    "upgrade_none": message("nothing offered yet"),
+    "upgrade_offered": message("offered"),
+    "upgrade_installed": message("installed"),
+    "upgrade_returned": message("went back to the version before"),
     "unmeasured": message("Classrooms with too few tests"),
     "unmeasured_hint": message(
         "A classroom gets a verdict when it has enough valid tests on enough days; without, it counts as not met. The most frequent reason comes first."
