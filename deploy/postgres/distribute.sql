@@ -51,4 +51,4 @@ SELECT create_distributed_table('unpacked_seen', 'school', colocate_with => 'sub
 
 -- The coordinator's, which stay as they are. `change` has a row for each school, numbered by the transactions of one server.
 -- local: archived_month, removed_month, attempt, audit, change, enroll_code, inventory, lease, mark, migration, monthly, monthly_document, person, problem, shared_key, slot
--- local: store_size, upload, upstream, outgoing_month, area_code, area_member, area_month
+-- local: store_size, upload, upstream, release, release_package, release_part, release_index, gateway_upgrade, outgoing_month, area_code, area_member, area_month

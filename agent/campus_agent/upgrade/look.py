@@ -49,7 +49,7 @@ APT_SECONDS = 3600
 VERSION_PATTERN = re.compile(r"[0-9][A-Za-z0-9.+~]{0,39}")
 COPIED_PROGRAM = "install.py"
 INSTALL_UNIT = f"""[Unit]
-Description=CampusMeter agent: install a release, or go back（校园测网关端升级）
+Description=CampusMeter agent: install a release, or go back
 After=network-online.target
 StartLimitIntervalSec=0
 
@@ -230,7 +230,7 @@ class _Apt:
     def index_number(self) -> int:
         """Of the index whose signature apt has checked. Raises NoUpgrade."""
         for file in self._lists.glob("*InRelease"):
-            found = re.search(r"^Version: (\d{1,18})$", file.read_text("utf-8", "replace"), re.MULTILINE)
+            found = re.search(r"^Version: (\d{1,18})\r?\n", file.read_text("utf-8", "replace"), re.MULTILINE)
             if found is not None:
                 return int(found[1])
         raise NoUpgrade(message("the repository's index has no number"))
