@@ -59,6 +59,15 @@ class ResultTable(TableGroup):
                 newest.append(Latest(school_id, subject_id, kind, anything, ok))
         return newest
 
+    def devices(self, school: str | None = None) -> list[tuple[str, str]]:
+        """School and id of each piece of equipment that was ever polled, of all schools or of one."""
+        condition = where(school=school, kind="device")
+        rows = self._database.read(
+            f"SELECT school, subject FROM latest {condition} ORDER BY school, subject",
+            {"school": school, "kind": "device"},
+        )
+        return [(school_id, subject) for school_id, subject in rows]
+
     def newest_of_schools(
         self, schools: Sequence[str], kinds: Sequence[str]
     ) -> Iterator[tuple[str, str, str, AnyResult]]:
