@@ -11,13 +11,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from campus_base.messages import message
 from campus_collector.archive import removal as removal_module
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.removal import months_due
 from campus_collector.archive.worker import ArchiveWanted
 from campus_collector.archive.write import _locked
 from campus_collector.cli.main import main
+from campus_collector.config import load_config
+from campus_collector.domain.archive import RemovedMonth
 from campus_collector.domain.days import EPOCH
+from campus_collector.store.archive.removed import ArchivedSchool
 from campus_collector.store.errors import ArchiveLost
 from campus_collector.verify.database import verify
 from tests.collector.archive.months import FIRST, NOVEMBER, OCTOBER, close, send_two_months
@@ -220,3 +224,47 @@ def test_a_folder_that_another_process_writes_is_no_leftover(world: World, tmp_p
     with _locked(tmp_path / ".month=2026-10.1111.part"):
         world.service.archives.copy(OCTOBER, tmp_path)
     assert [path.name for path in sorted(tmp_path.glob("*month*"))] == [".month=2026-10.1111.part", "month=2026-10"]
+
+
+def test_by_itself_nothing_leaves_a_server(tmp_path: Path) -> None:
+    """Other machines may not see this one's folder of archives."""
+    file = tmp_path / "collector.toml"
+    kept = {}
+    for store in ('url = "sqlite:////tmp/campus.db"', 'url = "postgresql://db/campus"'):
+        for more in ("", "keep_months = 7"):
+            file.write_text(f"[store]\n{store}\n{more}\n", encoding="utf-8")
+            kept[store[7:13], more] = load_config(file, None).keep_months
+    assert list(kept.values()) == [13, 7, 0, 7]
+
+
+def test_words_of_a_lost_archive_do_not_say_where_the_folder_is(world: World) -> None:
+    archived(world)
+    world.service.archives.remove(OCTOBER)
+    folder = world.service.config.archive_dir / "month=2026-10"
+    (folder / "links.csv.gz").unlink()
+    (found,) = findings(world)
+    assert "month=2026-10/links.csv.gz: " in found
+    shutil.rmtree(folder)
+    with pytest.raises(ArchiveLost) as lost:
+        world.service.store.results.of_subject("s001", "c101", "throughput", FIRST, OCTOBER.end)
+    assert "month=2026-10/manifest.json: " in str(lost.value)
+    for text in (str(lost.value), lost.value.in_("zh"), *findings(world)):
+        assert str(world.service.config.archive_dir.parent) not in text
+
+
+def test_an_archive_that_could_not_be_read_once_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    archived(world)
+    world.service.archives.remove(OCTOBER)
+    archive, failures = world.service.store.archived, [1]
+    of_school = archive.of_school
+
+    def fails_once(month: RemovedMonth, school: str) -> ArchivedSchool:
+        if failures:
+            failures.pop()
+            raise ArchiveLost(month.month, message("cannot be read"))
+        return of_school(month, school)
+
+    monkeypatch.setattr(archive, "of_school", fails_once)
+    (found,) = findings(world)
+    assert found.startswith("the results of 2026-10 have left the database")
+    assert findings(world) == []
