@@ -1,6 +1,8 @@
 """Months leave the database: everybody reads them from the archive, a lost archive is said, and a kill at any moment loses nothing."""
 
+import random
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -15,12 +17,13 @@ from campus_base.messages import message
 from campus_collector.archive import removal as removal_module
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.removal import months_due
-from campus_collector.archive.worker import ArchiveWanted
+from campus_collector.archive.service import LEASE
 from campus_collector.archive.write import _locked
 from campus_collector.cli.main import main
 from campus_collector.config import load_config
 from campus_collector.domain.archive import RemovedMonth
 from campus_collector.domain.days import EPOCH
+from campus_collector.http.service import _archive_wanted
 from campus_collector.store.archive.removed import ArchivedSchool
 from campus_collector.store.errors import ArchiveLost
 from campus_collector.verify.database import verify
@@ -180,32 +183,61 @@ def test_when_a_month_is_due(world: World) -> None:
     assert months_due(store, zone, 13, END) == []
 
 
-@pytest.mark.sqlite_only("the process is given its file")
-@pytest.mark.parametrize("seconds", [0.7, 1.0, 1.4])
-def test_the_process_is_killed(world: World, seconds: float) -> None:
+SLOWED = """
+import sys, time
+from campus_collector.archive import removal, worker
+from campus_collector.store.tables.archives import ArchiveTable
+remove_some = ArchiveTable.remove_some
+def slowed(*arguments):
+    removed = remove_some(*arguments)
+    print("committed", file=sys.stderr, flush=True)
+    time.sleep(0.02)
+    return removed
+ArchiveTable.remove_some = slowed
+removal.ROWS_A_COMMIT = 1
+sys.exit(worker.main())
+"""
+"""The process that removes a month: one result a commit, and a line after each."""
+
+
+def test_the_process_is_killed(world: World) -> None:
+    """After some commits, wherever it is by then; each next process goes on."""
     archived(world)
     before, config = everything(world), world.service.config
-    wanted = ArchiveWanted(
-        str(config.database),
-        str(config.policy_file),
-        config.timezone.key,
-        config.county,
-        str(config.archive_dir),
-        "2026-10",
-        True,
-    )
-    command = [sys.executable, "-m", "campus_collector.archive.worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.write(msgspec.json.encode(wanted))
-        process.stdin.close()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+    wanted = msgspec.json.encode(_archive_wanted(config, "2026-10", True))
+    generator = random.Random()
+    kills = 0
+    for _ in range(3 if config.postgres else 10):
+        commits = generator.randrange(1, 3)
+        command = [sys.executable, "-c", SLOWED]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            process.stdin.write(wanted)
+            process.stdin.close()
+            for line in process.stderr:
+                commits -= line == b"committed\n"
+                if commits == 0:
+                    break
             process.kill()
+        kills += process.returncode == -signal.SIGKILL
+        assert everything(world) == before
+        release_archives(world)
+    assert kills >= 3
+    assert findings(world) == []
+    world.service.archives.remove(OCTOBER)
     assert everything(world) == before
-    subprocess.run(command, input=msgspec.json.encode(wanted), check=True, stdout=subprocess.PIPE)
-    assert everything(world) == before
+    assert findings(world) == []
+    assert world.service.store.archives.removed()[0].results == 33
+
+
+def release_archives(world: World) -> None:
+    """As when a minute has passed since its holder was killed."""
+    world.service.store._database.write(
+        lambda transaction: transaction.execute("DELETE FROM lease WHERE name = :name", {"name": LEASE})
+    )
 
 
 @pytest.mark.sqlite_only("the command is given the folder of its file")
