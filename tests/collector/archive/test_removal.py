@@ -74,6 +74,8 @@ def test_readers_do_not_notice(world: World) -> None:
     assert rows(world) == stored - 33
     assert everything(world) == before
     assert findings(world) == []
+    (month,) = world.get("/v1/archive").json["months"]
+    assert (month["state"], month["has_left_database"]) == ("archived", True)
     events = [event.what for event in world.service.store.ledger.events() if event.what.startswith("month_")]
     assert sorted(events) == ["month_archived", "month_removal_begun", "month_removed"]
     with pytest.raises(NotArchived, match="has left the database"):
