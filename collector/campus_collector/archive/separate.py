@@ -27,7 +27,7 @@ class SeparateArchives:
         self._retry_at = 0.0
 
     def catch_up(self) -> list[str]:
-        """The months that were archived, each by a process of its own. Raises StoreUnavailable, OSError."""
+        """The months that were archived, each by a separate process. Raises StoreUnavailable, OSError."""
         if self._stopped or monotonic() < self._retry_at:
             return []
         due = [str(month) for month in self._archives.due()]

@@ -29,7 +29,7 @@ from campus_collector.judge.verdict import Decision
 from campus_collector.store.archive.errors import ArchiveDamaged, DuckdbMissing
 from campus_collector.store.archive.format import CONTEXT, Context, results_file
 from campus_collector.store.archive.read import ArchivedMonth
-from campus_collector.store.stored import decode_stored
+from campus_collector.store.stored import decode_without_slices
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnyResult
 from campus_wire.version import VERSION
@@ -264,7 +264,7 @@ class _Judge:
             self._results += 1
             if hours_only and not self._in_school_hours(micros // _MINUTE_MICROS):
                 continue
-            if (result := decode_stored(raw)) is not None:
+            if (result := decode_without_slices(raw)) is not None:
                 results.append(result)
         return results
 

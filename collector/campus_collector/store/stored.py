@@ -9,7 +9,22 @@ import msgspec
 
 from campus_collector.store.packing import unpack
 from campus_wire.codec import WireError, decode_result
-from campus_wire.records import AnyResult, DirectionRecord, ThroughputRecord, ThroughputResult
+from campus_wire.records import (
+    AnyResult,
+    DeviceResult,
+    DirectionRecord,
+    HostResult,
+    InspectionResult,
+    InterruptionResult,
+    LatencyResult,
+    LessonStreamResult,
+    NetworkResult,
+    PortResult,
+    RoomResult,
+    ServiceResult,
+    ThroughputRecord,
+    ThroughputResult,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +64,27 @@ class _TestWithoutSlices(ThroughputResult, frozen=True, kw_only=True, tag="throu
     record: _RecordWithoutSlices | None = None
 
 
-_test_decoder = msgspec.json.Decoder(_TestWithoutSlices)
+_decoder_without_slices: msgspec.json.Decoder[AnyResult] = msgspec.json.Decoder(
+    _TestWithoutSlices
+    | LatencyResult
+    | HostResult
+    | ServiceResult
+    | DeviceResult
+    | RoomResult
+    | PortResult
+    | NetworkResult
+    | InspectionResult
+    | LessonStreamResult
+    | InterruptionResult
+)
 
 
-def decode_test(raw: bytes) -> ThroughputResult | None:
-    """A stored throughput result whose `intervals` are not read, which takes less than half the time; nothing may look at them."""
+def decode_without_slices(raw: bytes) -> AnyResult | None:
+    """As `decode_stored`, but the `intervals` of a throughput test are not read, which takes less than half the time; nothing may look at them."""
     try:
-        return _test_decoder.decode(raw)
+        return _decoder_without_slices.decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        result = decode_stored(raw)
-        return result if isinstance(result, ThroughputResult) else None
+        return decode_stored(raw)
 
 
 def _with_zones(value: Any) -> Any:
