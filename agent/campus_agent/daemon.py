@@ -31,7 +31,7 @@ from campus_agent.gate.rules import LATENCY, SCHEDULE
 from campus_agent.gate.school_time import SchoolTime
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
-from campus_agent.measure.plan import agent_state, announcement, costs, jobs_of
+from campus_agent.measure.plan import agent_state, announcement, costs, endpoints_of, free_bytes, jobs_of
 from campus_agent.measure.presence import PresenceTarget, check_presence
 from campus_agent.measure.probe import AnyFinding, Finding, ignore
 from campus_agent.measure.probes import PROBES
@@ -517,7 +517,11 @@ class Daemon:
         offset = offset_seconds(self.clock, self._estimate())
         state = agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
         return msgspec.structs.replace(
-            state, config_problem_en=self._config_problem.en, config_problem_zh=self._config_problem.zh
+            state,
+            config_problem_en=self._config_problem.en,
+            config_problem_zh=self._config_problem.zh,
+            disk_free_bytes=free_bytes(self.config.state_dir),
+            endpoints=endpoints_of(self.config),
         )
 
     def _last_ended(self) -> dict[str, float]:

@@ -508,6 +508,10 @@ class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
     recording_rooms: Annotated[list[Id], Meta(max_length=100)] = []
 
 
+EndpointKind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,19}\Z")]
+"""What answers a classroom's tests: an engine of the gateway's configuration. Collectors show those that they do not know by this name."""
+
+
 class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
     """The agent's own health at the moment of sending. Totals count since the state folder was made."""
 
@@ -520,6 +524,12 @@ class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
     config_problem_en: Annotated[str, Meta(max_length=200)] = ""
     config_problem_zh: Annotated[str, Meta(max_length=200)] = ""
     """Why the collector's configuration is not in force; "" when it is, or there is none."""
+    disk_free_bytes: Count | None = None
+    """Of the file system that holds the spool."""
+    endpoints: Annotated[dict[EndpointKind, Annotated[list[Id], Meta(max_length=1000)]], Meta(max_length=8)] | None = (
+        None
+    )
+    """The classrooms that this gateway tests, by what answers there; None: it does not say."""
 
 
 class ChainHead(msgspec.Struct, frozen=True):
@@ -644,6 +654,16 @@ class FetchedTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
     blackout: Annotated[Sequence[Annotated[str, Meta(max_length=21)]], Meta(max_length=100)] = ()
 
 
+class FetchedLessonStream(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether and how the county's gateways run the lesson stream; None: the gateway's own file says."""
+
+    enabled: bool | None = None
+    packets_per_second: Annotated[int, Meta(ge=5, le=50)] | None = None
+    packet_bytes: Annotated[int, Meta(ge=44, le=1200)] | None = None
+    always: bool | None = None
+    in_blackout: bool | None = None
+
+
 class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the collector says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
 
@@ -653,6 +673,7 @@ class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     service: Sequence[FetchedService] | None = None
     uplink: FetchedUplink | None = None
     timetable: FetchedTimetable | None = None
+    lesson_stream: FetchedLessonStream | None = None
     policy_version: str = ""
     schema_version: int = 1
 

@@ -45,6 +45,7 @@ _ENVIRONMENT_TABLES = (
     "quotas",
     "area",
     "upstream",
+    "lesson_stream",
 )
 MOST_ADDRESS_LETTERS = 300
 MOST_SHOWN_LETTERS = 100
@@ -271,6 +272,19 @@ class TestServer(msgspec.Struct, frozen=True):
     place: str = ""
 
 
+class LessonStreamConfig(msgspec.Struct, frozen=True):
+    """What the gateways of all schools that have an uplink are told of the lesson stream; what is left out stays as each gateway's own file has it.
+
+    `always`: on every hour of every day. `in_blackout`: also on blackout days. `packet_bytes`: what is sent each way, without IP and UDP.
+    """
+
+    enabled: bool | None = None
+    packets_per_second: Annotated[int | None, Bounds(5, 50)] = None
+    packet_bytes: Annotated[int | None, Bounds(44, 1200)] = None
+    always: bool | None = None
+    in_blackout: bool | None = None
+
+
 class CollectorConfig(msgspec.Struct, frozen=True):
     """The whole configuration. `state_dir` is where things are kept that the file gives no place."""
 
@@ -287,6 +301,8 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     """Closed months are archived here as files."""
     timezone: Annotated[ZoneInfo, Key("county.timezone"), By(partial(read_zone, _ZONE)), Default("Asia/Shanghai")]
     county: Annotated[str, Key("county.name")] = ""
+    keep_months: Annotated[int, Key("store.keep_months"), Bounds(0, 600)] = 13
+    """Archived months leave the database when so many have passed since they ended; 0: none leaves."""
     trusted_proxies: Annotated[tuple[Network, ...], Key("server.trusted_proxies"), By(_read_networks)] = ()
     """Reverse proxies whose word about a request's client and scheme is believed."""
     root_path: Annotated[str, Key("server.root_path"), By(_read_root_path)] = ""
@@ -327,6 +343,7 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     upstream: UpstreamConfig | None = None
     """Where closed months go."""
     quotas: Quotas = Quotas()
+    lesson_stream: LessonStreamConfig | None = None
 
     @property
     def official(self) -> Official:
@@ -341,7 +358,7 @@ class CollectorConfig(msgspec.Struct, frozen=True):
             printed_by=self.report_printed_by,
             print_date=self.report_print_date,
             address=(self.public_url or (self.oidc.url if self.oidc else "")).rstrip("/"),
-            test_servers=tuple((server.name, server.place) for server in self.test_servers),
+            test_servers=tuple((server.name, server.place, server.host) for server in self.test_servers),
         )
 
     @property

@@ -49,5 +49,5 @@ SELECT create_distributed_table('unpacked_result', 'school', colocate_with => 's
 SELECT create_distributed_table('unpacked_seen', 'school', colocate_with => 'subject');
 
 -- The coordinator's, which stay as they are. `change` has a row for each school, numbered by the transactions of one server.
--- local: archived_month, attempt, audit, change, enroll_code, inventory, lease, mark, migration, monthly, monthly_document, person, problem, shared_key, slot
+-- local: archived_month, removed_month, attempt, audit, change, enroll_code, inventory, lease, mark, migration, monthly, monthly_document, person, problem, shared_key, slot
 -- local: store_size, upload, upstream, outgoing_month, area_code, area_member, area_month

@@ -220,7 +220,7 @@ def measure(service: Service, only_load: bool) -> None:
     paths = [
         "/", f"/?month={before}", "/?page=2&lang=en", f"/schools/{name_of(1)}", f"/schools/{name_of(1)}?month={before}",
         "/problems", "/problems?page=5", "/problems?state=all", "/fleet", "/v1/schools", f"/v1/schools/{name_of(1)}",
-        f"/v1/results?school={name_of(1)}", "/v1/config", "/v1/problems", f"/towns/{service.store.schools.all()[1].town}", "/carriers", "/unmeasured", "/wall", "/search?q=c001",
+        f"/v1/results?school={name_of(1)}", "/v1/config", "/v1/problems", f"/towns/{service.store.schools.all()[1].town}", "/carriers", "/unmeasured", "/fleet/classrooms", "/wall", "/search?q=c001",
         *(f"/schools/{name_of(1)}/subjects/c000?span={span}" for span in ("month", "term", "year")),
         f"/explain/classroom_bandwidth/{name_of(1)}/c000", f"/evidence/classroom_bandwidth/{name_of(1)}/c000",
     ]  # fmt: skip

@@ -14,9 +14,10 @@ from campus_collector.http.auth.sessions import COOKIE
 from campus_collector.http.pages.help import SITE
 from campus_collector.http.pages.paths import result_path
 from campus_wire.failures import FailureKind
-from campus_wire.records import AnyResult
+from campus_wire.records import AnyResult, Interruption
 from tests.collector.export.test_devices import device, room
 from tests.collector.http.api.test_problems import Browser, person
+from tests.collector.lessons import FROZEN, lesson_streams
 from tests.collector.world import World, collector, service, throughput
 
 NOW = datetime.now(UTC)
@@ -30,12 +31,15 @@ MANUAL = (
     else ()
 )
 """Of its pages one of each kind; none where `make docs` has not been run."""
+LESSON = MOMENTS[-1].replace(minute=0, second=0, microsecond=0)
+LESSONS = f"/schools/s001/lessons?day={(LESSON + timedelta(hours=8)).date()}"
+"""A day with disturbed minutes, interruptions, and a recorder that told of its use."""
 SIGNED_OUT = ("/login", *MANUAL)
 """Pages that are looked at without a session; all others with that of an administrator, who sees every form."""
 PAGES = (
     "/", "/?sort=town&verdict=not_met", "/towns/t01", "/schools/s001", "/carriers", "/unmeasured", "/problems", "/problems?state=all&q=c1",
-    "/problems/1", "/search?q=c1", "/search", "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/wall", "/people", "/account",
-    "/schools/s001/subjects/c101", "/schools/s001/subjects/c101?span=year", "/schools/s001/subjects/c102", "/schools/s001/subjects/uplink",
+    "/problems/1", "/search?q=c1", "/search", "/inventory", "/fleet", "/fleet/classrooms", "/monthly", "/policy", "/quarantine", "/wall", "/people", "/account",
+    LESSONS, "/schools/s001/subjects/c101", "/schools/s001/subjects/c101?span=year", "/schools/s001/subjects/c102", "/schools/s001/subjects/uplink",
     "/schools/s001/subjects/recording_room", "/schools/s001/services/smartedu-cn", "/schools/s001/devices/rec-1", result_path("s001", RESULT),
     *(f"/explain/{target}" for target in ("classroom_bandwidth/s001/c101", "uplink_bandwidth/s001/uplink", "live_class/s001/uplink")),
     *(f"/evidence/{target}" for target in ("classroom_bandwidth/s001/c101", "uplink_bandwidth/s001/uplink", "live_class/s001/uplink",
@@ -98,7 +102,12 @@ def results() -> list[AnyResult]:
         found += [throughput(rate, rate, at=at, subject=room_id, failure=failure) for at in MOMENTS]
     found += [throughput(938e6, 941e6, at=at, subject="uplink", server="198.51.100.10") for at in MOMENTS]
     found += [service(0.18, at=at) for at in MOMENTS]
-    found += [device(at, load_ratio=0.5, storage_free_ratio=0.2) for at in MOMENTS]
+    found += [device(at, load_ratio=0.5, storage_free_ratio=0.2, recording=1.0) for at in MOMENTS]
+    frozen = Interruption(
+        "i-1", LESSON + timedelta(minutes=3), LESSON + timedelta(minutes=3, seconds=20), "up", "uplink", 400
+    )
+    away = Interruption("i-2", LESSON + timedelta(minutes=20), None, "both", "recorder", 30, "rec-1")
+    found += lesson_streams(LESSON, 50, {3: FROZEN, 30: {"sent": 0, "unknown_seconds": 60.0}}, [frozen, away])
     return [*found, device(NOW, up=False), room(NOW, False)]
 
 

@@ -31,8 +31,7 @@ from campus_collector.simulate import LABEL
 from campus_collector.simulate.county import deal
 from campus_collector.simulate.results import Frequency, Generator
 from campus_wire.codec import encode_result
-from campus_wire.records import AgentState, AnyResult
-from campus_wire.version import VERSION
+from campus_wire.records import AnyResult
 
 MONTHS = 13
 SEED = 18
@@ -118,14 +117,14 @@ class Gateways:
         days = self._test_days(month)
         for generator in self._generators:
             measured = (result for day in days for result in generator.day(day))
-            self._store(generator.school.id, (result for result in measured if result.started_at <= self._now))
+            self._store(generator, (result for result in measured if result.started_at <= self._now))
         self._service.verdicts.catch_up()
 
     def report(self, moment: datetime) -> None:
         """What gateways that are not silent say of themselves now: they are up."""
         for generator in self._generators:
             if not generator.is_silent(self._today):
-                self._store(generator.school.id, iter([generator.host_at(moment)]))
+                self._store(generator, iter([generator.host_at(moment)]))
 
     def _test_days(self, month: Month) -> list[date]:
         school_days = [day for day in month.every_day() if self._service.verdicts.policy.is_school_day(day)]
@@ -137,13 +136,13 @@ class Gateways:
         chosen |= {self._today} & set(month.every_day())
         return sorted(day for day in chosen if day <= self._today)
 
-    def _store(self, school: str, results: Iterator[AnyResult]) -> None:
+    def _store(self, generator: Generator, results: Iterator[AnyResult]) -> None:
         """As a gateway would have sent them: the last of a batch has just been measured."""
+        school, state = generator.school.id, generator.agent_state()
         while batch := list(islice(results, BATCH)):
             received = max(result.started_at for result in batch) + timedelta(seconds=5)
             raws = [msgspec.Raw(encode_result(result)) for result in batch]
             valid, bad, _ = examine(raws, school, received)
-            state = AgentState(VERSION, LABEL, clock_offset_seconds=0.0)
             batch_of_school = Batch(Principal(school, school), received, LABEL, tuple(valid), tuple(bad), state)
             self.results += self._service.store.submit(batch_of_school).result().stored
 

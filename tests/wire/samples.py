@@ -177,7 +177,16 @@ ENVELOPE = Envelope(
     boot_id="0f9a3c5e-1111-4222-8333-944444444444",
     sent_at=AT,
     results=[msgspec.Raw(encode_result(result)) for result in RESULTS],
-    agent=AgentState("0.1.0", "Debian GNU/Linux 12", 7, 0, -0.25, {"classroom": 123_456_789, "uplink": 5}),
+    agent=AgentState(
+        "0.1.0",
+        "Debian GNU/Linux 12",
+        7,
+        0,
+        -0.25,
+        {"classroom": 123_456_789, "uplink": 5},
+        disk_free_bytes=9_000_000_000,
+        endpoints={"campus": ["c101"], "iperf3": ["c102"]},
+    ),
     announcement=Announcement(
         town="t01",
         classrooms=[AnnouncedClassroom("c101", "一年级1班", 1e8), AnnouncedClassroom("c102", "一年级2班")],

@@ -16,6 +16,7 @@ COMMANDS = {
     "respond": message("be the classroom's end of throughput tests"),
     "page": message("the classroom's test page: any browser, nothing to install"),
     "discover": message("what is on this school's own network"),
+    "probe-device": message("which profile fits an unknown device; a draft of one"),
     "profiles": message("types of equipment that can be asked"),
     "schedule": message("the plan for a day: lessons, breaks, tests"),
     "check-config": message("find all mistakes in the configuration at once"),

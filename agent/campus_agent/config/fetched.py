@@ -58,11 +58,13 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
 def merged(top: Table, fetched: FetchedConfig) -> Table:
     """The file with the fetched configuration over it: tables key by key, rows by their id, new rows at the end.
 
-    Equipment only where the file has its row: what it is asked with are secrets of the school. [uplink] only where the file has it.
+    Equipment only where the file has its row: what it is asked with are secrets of the school. [uplink] only where the file has it, and
+    [lesson_stream] only beside it: the stream goes to the uplink's test server.
     """
     values = dict(top.values)
-    for name in ("agent", "uplink", "timetable"):
-        table, over = values.get(name, {} if name == "timetable" else None), getattr(fetched, name)
+    new_tables = ("timetable", "lesson_stream") if "uplink" in values else ("timetable",)
+    for name in ("agent", "uplink", "timetable", "lesson_stream"):
+        table, over = values.get(name, {} if name in new_tables else None), getattr(fetched, name)
         if isinstance(table, dict) and over is not None:
             values[name] = table | _given(over)
     for name in ("classroom", "service", "device"):

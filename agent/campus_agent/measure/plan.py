@@ -1,4 +1,7 @@
-"""What the probes of the list declare, for the planner and for the collector: jobs, their costs, the subjects. Pure."""
+"""What the probes of the list declare, for the planner and for the collector: jobs, their costs, the subjects. Pure, but for the free disk."""
+
+import os
+from pathlib import Path
 
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
@@ -59,6 +62,23 @@ def announcement(config: AgentConfig) -> Announcement:
         uplink=config.uplink is not None,
         uplink_required_bits_per_second=config.uplink.required_bits_per_second if config.uplink else None,
     )
+
+
+def endpoints_of(config: AgentConfig) -> dict[str, list[str]]:
+    """The classrooms by the engine that answers their tests."""
+    by_engine: dict[str, list[str]] = {}
+    for room in config.classrooms:
+        by_engine.setdefault(room.engine, []).append(room.id)
+    return by_engine
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What programs without privileges may still write there; None where it cannot be asked."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
 
 
 def agent_state(

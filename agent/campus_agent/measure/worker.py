@@ -25,6 +25,7 @@ WORKERS = {
     "iperf3": "campus_agent.measure.iperf3.worker",
     "burst": "campus_agent.measure.burst.worker",
     "equipment": "campus_agent.measure.equipment.worker",
+    "identify": "campus_agent.measure.equipment.identify.worker",
     "ports": "campus_agent.measure.ports.worker",
     "discover": "campus_agent.measure.discover.worker",
 }

@@ -106,6 +106,17 @@ def verify_archives(
     return checked
 
 
+def missing_archives(recorded: Iterable[str], archives: Sequence[ArchivedMonth]) -> list[ArchiveDifference]:
+    """The recorded months that have no folder among the archives."""
+    there = {archive.folder.name for archive in archives}
+    words = message("was recorded as archived, and is not there")
+    return [
+        ArchiveDifference(month, folder_name(month), words)
+        for month in sorted(recorded)
+        if folder_name(month) not in there
+    ]
+
+
 def policy_note(manifest: Manifest) -> Message | None:
     """That a month was closed by another policy than the one that is archived with it; None where it was not, or is not known."""
     if manifest.closing_policy_version is UNSET or manifest.closing_policy_version == manifest.policy_version:

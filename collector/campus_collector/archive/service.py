@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from campus_base.messages import Message, message, verbatim
 from campus_collector.archive.chains import Digests
 from campus_collector.archive.check import archives_below, verify_archives
 from campus_collector.archive.errors import NotArchived
+from campus_collector.archive.removal import Removal
 from campus_collector.archive.write import ArchiveWriter, Progress
 from campus_collector.domain.archive import ArchiveRecord
 from campus_collector.domain.problem import CONSOLE, MEASUREMENTS
@@ -24,6 +26,7 @@ from campus_collector.store.archive.format import MANIFEST, Manifest, folder_nam
 from campus_collector.store.archive.read import ArchivedMonth
 from campus_collector.store.errors import StoreBusy, StoreUnavailable
 from campus_collector.store.leases import Lease
+from campus_collector.store.packing import unpack
 from campus_collector.store.store import Store
 
 RENEW_SECONDS = 5.0
@@ -70,6 +73,8 @@ class ArchiveEntry:
     record: ArchiveRecord | None = None
     manifest: Manifest | None = None
     words: Message | None = None
+    has_left: bool = False
+    """Does the database no longer hold all of its results?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +102,12 @@ class Archives:
     def entries(self) -> list[ArchiveEntry]:
         """All closed months and all archived ones, newest first."""
         records = self._store.archives.records()
+        left = {month.month for month in self._store.archives.removed()}
         months = records.keys() | self._store.monthly.hashes().keys()
-        return [self._entry(month, records.get(month)) for month in sorted(months, reverse=True)]
+        return [
+            replace(self._entry(month, records.get(month)), has_left=month in left)
+            for month in sorted(months, reverse=True)
+        ]
 
     def due(self) -> list[Month]:
         """Closed months without an archive, oldest first; none where DuckDB is not installed."""
@@ -114,6 +123,7 @@ class Archives:
         note them, or its folder was brought here. Raises NotArchived, StoreBusy, DuckdbMissing, OSError.
         """
         with self._store.lease(LEASE, 0.0) as lease:
+            self._must_be_in_database(month)
             with _renewed(lease):
                 archive = self._present(month) or self._writer(self.directory).write(month, self._digests, progress)
             self._keep(archive, who)
@@ -177,9 +187,30 @@ class Archives:
     def _writer(self, directory: Path) -> ArchiveWriter:
         return ArchiveWriter(self._store, self._policy, self._county, directory)
 
+    def remove(self, month: Month) -> int:
+        """Let an archived month leave the database, or go on with it; how many results left.
+
+        Raises NotArchived, ArchiveLost, StoreBusy, DuckdbMissing.
+        """
+        with self._store.lease(LEASE, 0.0) as lease, _renewed(lease):
+            return Removal(self._store, self.directory).run(month)
+
+    def _must_be_in_database(self, month: Month) -> None:
+        """Raises NotArchived for a month that cannot be archived once more."""
+        if any(each.month == str(month) for each in self._store.archives.removed()):
+            words = message(
+                "{month} has left the database: it is read from its archive alone; put that back where it was",
+                month=month,
+            )
+            raise NotArchived(words)
+
     def _digests(self, school: str) -> Digests:
         """The hashes of a school's results that have left the database."""
-        return {}
+        digests: Digests = {}
+        for month in self._store.archives.removed():
+            for row in self._store.archived.of_school(month, school).rows:
+                digests[row.sequence] = sha256(unpack(row.packed)).digest()
+        return digests
 
     def _present(self, month: Month) -> ArchivedMonth | None:
         """The archive that is there already. Raises NotArchived for one that is not this month's, or is noted already."""

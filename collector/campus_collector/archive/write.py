@@ -2,13 +2,14 @@
 
 import csv
 import errno
+import fcntl
 import gzip
 import io
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -126,15 +127,17 @@ class ArchiveWriter:
         if target.exists():
             raise NotArchived(message("{folder} is there already: nothing was written", folder=target))
         make_folder(self._directory)
-        for leftover in self._directory.glob(f".{folder_name(str(month))}.*.part"):  # of a process that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in self._directory.glob(f".{folder_name(str(month))}.*.part"):
+            with suppress(OSError), _locked(leftover):  # of a process that was killed: it holds no lock
+                shutil.rmtree(leftover)
         beside = self._directory / f".{folder_name(str(month))}.{secrets.token_hex(4)}.part"
         try:
             make_folder(beside)
-            fill(beside)
-            _sync(beside)
-            _must_be_whole(beside)
-            beside.rename(target)
+            with _locked(beside):
+                fill(beside)
+                _sync(beside)
+                _must_be_whole(beside)
+                _rename(beside, target)
             sync_folder(self._directory)
         finally:
             with suppress(OSError):
@@ -336,6 +339,27 @@ def _write(path: Path, body: bytes) -> ArchivedFile:
 def _described(path: Path, results: int) -> ArchivedFile:
     with path.open("rb") as file:
         return ArchivedFile(file_digest(file, "sha256").hexdigest(), path.stat().st_size, results)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A folder that is being written, so that no other process takes it for a leftover. Raises OSError when another has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _rename(folder: Path, target: Path) -> None:
+    """Raises NotArchived where another process was quicker."""
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        raise NotArchived(message("{folder} is there already: nothing was written", folder=target)) from None
 
 
 def _sync(folder: Path) -> None:

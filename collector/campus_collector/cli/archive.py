@@ -13,7 +13,7 @@ from campus_base.language import Language
 from campus_base.messages import message
 from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
-from campus_collector.archive.check import CheckedArchives, archives_below, verify_archives
+from campus_collector.archive.check import CheckedArchives, archives_below, missing_archives, verify_archives
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.service import Archives
 from campus_collector.cli.common import ARCHIVE_BUSY, ProgressBar, data_options, json_option, month_from
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         return failed(EXIT_USAGE, text.in_(language))
     month = month_from(arguments.month, config)
     progress = ProgressBar(message("archiving"), language)
-    with closing(open_store(config.store, config.quotas, must_exist=True)) as store:
+    with closing(open_store(config.store, config.quotas, archive_dir=config.archive_dir, must_exist=True)) as store:
         policy = load_policy(config.policy_file)
         archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
         try:
@@ -116,12 +116,15 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
     progress = ProgressBar(message("verifying"), language)
     try:
         archives = archives_below(arguments.directory)
-        checked = verify_archives(archives, _recorded(config, language), progress)
+        recorded = _recorded(config, language)
+        checked = verify_archives(archives, recorded, progress)
+        if arguments.directory.resolve() == config.archive_dir.resolve():
+            checked.findings += missing_archives(recorded, archives)
     except ArchiveError as error:
         return failed(EXIT_FAILED, error.in_(language))
     finally:
         progress.done()
-    if not archives:
+    if not archives and not checked.findings:
         text = message("{folder}: there is no archive")
         return failed(EXIT_FAILED, text.in_(language, folder=arguments.directory))
     print(json_line(_checked_json(checked)) if arguments.json else _checked_words(checked, language))
@@ -133,7 +136,7 @@ def _recorded(config: CollectorConfig, language: Language) -> Mapping[str, str]:
     if config.postgres is None and not os.path.exists(config.database):  # a folder that may not be read is none
         return {}
     try:
-        with closing(open_store(config.store, config.quotas, must_exist=True)) as store:
+        with closing(open_store(config.store, config.quotas, archive_dir=config.archive_dir, must_exist=True)) as store:
             return {month: record.manifest_sha256 for month, record in store.archives.records().items()}
     except StoreError as error:
         print(error.in_(language), file=sys.stderr)

@@ -9,7 +9,7 @@ from campus_base.command_line import EXIT_FAILED, CommandParser, run_command
 from campus_base.language import Language
 from campus_base.messages import message
 from campus_collector.config import load_config
-from campus_collector.store.errors import StoreError
+from campus_collector.store.errors import ArchiveLost, StoreError
 from campus_wire.version import VERSION
 
 DEFAULT_FILE = Path("/etc/campus-collector/collector.toml")
@@ -71,6 +71,9 @@ def _execute(arguments: argparse.Namespace, language: Language) -> int:
     try:
         code: int = arguments.command(arguments, load_config(file, state_dir), language)
         return code
+    except ArchiveLost as error:
+        print(f"campus-collector: {error.in_(language)}", file=sys.stderr)
+        return EXIT_FAILED
     except StoreError as error:
         text = message("the database cannot be used: {error}")
         print(f"campus-collector: {text.in_(language, error=error.in_(language))}", file=sys.stderr)

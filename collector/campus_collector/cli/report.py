@@ -46,8 +46,12 @@ def register(parser: CommandParser) -> None:
         "--out", type=Path, default=Path(), metavar="DIR", help=words(pmessage("folder of reports", "where to"))
     )
     area = parser.add_mutually_exclusive_group()
-    area.add_argument("--town", metavar="ID", help=words(message("an excerpt for one town")))
-    area.add_argument("--school", metavar="ID", help=words(message("an excerpt for one school")))
+    area.add_argument(
+        "--town", metavar="ID", help=words(message("an excerpt for one town; not with --close or --verify"))
+    )
+    area.add_argument(
+        "--school", metavar="ID", help=words(message("an excerpt for one school; not with --close or --verify"))
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--close", action="store_true", help=words(message("close the month now, for good")))
     what.add_argument(
@@ -62,6 +66,11 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     if not forms or any(form not in FORMS for form in forms):
         text = message("--format: choose from {all}, not {given}")
         return failed(EXIT_USAGE, text.in_(language, all=", ".join(FORMS), given=arguments.format))
+    if (arguments.town or arguments.school) and (arguments.close or arguments.verify):
+        text = message(
+            "a month is closed and verified as a whole: leave out --town and --school; an excerpt of a closed month is written without --close"
+        )
+        return failed(EXIT_USAGE, text.in_(language))
     month = month_from(arguments.month, config)
     service = open_service(config, must_exist=True)
     try:

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
 
 def _take_archives(config: CollectorConfig, folder: Path, language: Language) -> int:
     code = EXIT_OK
-    with closing(open_store(config.store, config.quotas, must_exist=True)) as store:
+    with closing(open_store(config.store, config.quotas, archive_dir=config.archive_dir, must_exist=True)) as store:
         archives = Archives(store, load_policy(config.policy_file), config.timezone, config.county, config.archive_dir)
         try:
             for taken in archives.take(folder):

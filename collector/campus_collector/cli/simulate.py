@@ -169,7 +169,7 @@ class _Simulation:
                 store.tokens.issue(token_hash(token), Principal(school.id, school.id), school.town, datetime.now(UTC))
                 policy, zone = self._service.verdicts.policy, self._config.timezone
                 results = Generator(self._county, school, policy, zone, seed, frequency)
-                sender = Sender("127.0.0.1", port, school.id, token, seed)
+                sender = Sender("127.0.0.1", port, school.id, token, seed, results.agent_state())
                 late = self._county.schools[school.id].name == "late_batches"
                 for month in self._months:
                     days_of_month = [day for day in days if month.first_day <= day <= month.last_day]

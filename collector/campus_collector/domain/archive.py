@@ -5,6 +5,20 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedMonth:
+    """A month whose archived results leave the database, or have left it: then `is_finished`.
+
+    `starts_at` and `ends_at` are microseconds since 1970; `results` is how many have left.
+    """
+
+    month: str
+    starts_at: int
+    ends_at: int
+    is_finished: bool
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveRecord:
     """A month that was archived in the folder of archives, and read back."""
 

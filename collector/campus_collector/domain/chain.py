@@ -37,6 +37,8 @@ class Leaf:
     raw: bytes | None
     damage: str = ""
     filed: tuple[str, str, int] | None = None
+    lost: str = ""
+    """The month whose archive may hold the result and cannot be read; "": none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ class Official(msgspec.Struct, frozen=True, omit_defaults=True):
     address: str = ""
     fingerprint: str = ""
     """SHA-256 (hex) of the public key by which the collector signs what goes up; "" where it has none."""
-    test_servers: tuple[tuple[str, str], ...] = ()
-    """Name and place of each server that uplinks are tested against."""
+    test_servers: tuple[tuple[str, ...], ...] = ()
+    """Name and place of each server that uplinks are tested against, and its host; months that version 0.2 closed have no hosts."""
 
     def of_month(self, year: int, month: int, issued_on: str) -> "Official":
         """The parts of one month's report: `{year}` and `{month}` of the number filled in; printed on the day of issue unless a later one is given."""

@@ -45,6 +45,8 @@ What = Literal[
     "member_revoked",
     "enrolled_above",
     "month_archived",
+    "month_removal_begun",
+    "month_removed",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -76,6 +78,8 @@ WHAT_WORDS: dict[str, Message] = {
     "member_revoked": message("county's token revoked"),
     "enrolled_above": message("enrolled at the level above"),
     "month_archived": message("month archived"),
+    "month_removal_begun": message("an archived month begins to leave the database"),
+    "month_removed": message("an archived month has left the database"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

@@ -19,18 +19,21 @@ class DaySize(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The database now. `free_bytes`: what the disk has left; None where the database runs on another machine."""
+    """The database now. `results`: those it holds, without those that have left it. `free_bytes`: what the disk has left; None where the
+    database runs on another machine."""
 
     used_bytes: int
     results: int
     free_bytes: int | None
     results_per_day: float | None
-    """Mean of the last days; None before the second day."""
+    """Mean of the last days: those that came, less those that left; None before the second day."""
+    reusable_bytes: int = 0
+    """Of `used_bytes`, what results that left have freed inside the file: new ones are written there first."""
 
     @property
     def bytes_per_result(self) -> float | None:
-        """Everything the database holds, divided by its results; None without results."""
-        return self.used_bytes / self.results if self.results else None
+        """Everything the database holds, without room that is used again, divided by its results; None without results."""
+        return (self.used_bytes - self.reusable_bytes) / self.results if self.results else None
 
     @property
     def growth_bytes_per_day(self) -> float | None:
@@ -44,7 +47,7 @@ class Space:
         """Until the disk is full if it goes on so; None where that is not known or nothing grows."""
         if self.free_bytes is None or not self.growth_bytes_per_day:
             return None
-        return self.free_bytes / self.growth_bytes_per_day
+        return (self.free_bytes + self.reusable_bytes) / self.growth_bytes_per_day
 
 
 def results_per_day(days: Sequence[DaySize], today: date, results: int) -> float | None:

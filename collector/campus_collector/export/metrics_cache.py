@@ -96,6 +96,8 @@ class _Written:
     today: date | None = None
     lessons: set[str] = field(default_factory=set)
     """Schools with lines of the lesson stream: these are of one day."""
+    devices_polled: dict[str, set[str]] = field(default_factory=dict)
+    """Whose results tell how the recording rooms of a school are used, which is of one day too."""
     tally: Tally = field(default_factory=Counter)
     """Of the county."""
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -324,6 +326,8 @@ class MetricsCache:
             self._written.today = today
             for school in self._written.lessons:
                 changes.subjects.setdefault(school, set()).add("uplink")
+            for school, devices in self._written.devices_polled.items():
+                changes.subjects.setdefault(school, set()).update(list(devices)[:1])
         for (school, subject), polled in self._written.polled_at.items():
             if polled < since:
                 changes.subjects.setdefault(school, set()).add(subject)
@@ -347,6 +351,8 @@ class MetricsCache:
             for subject in changed:
                 self._written.subjects_with_lines[school].add(subject)
                 self._write_subject(school, subject, self._store.results.latest(school, subject), since)
+        if whole or not changed.isdisjoint(self._written.devices_polled.get(school, ())):
+            self._write_use(school)
         self._written.failed.discard(("school", school))
 
     def _write_school(self, school: str, latest: Iterable[Latest], since: datetime) -> None:
@@ -362,6 +368,10 @@ class MetricsCache:
         devices = None if self._written.devices is None else self._written.devices.get(school)
         newest = [latest for latest in newest if samplers.is_known(latest, known, devices)]
         town = self._written.towns.get(school, "")
+        if any(latest.kind == "device" for latest in newest):
+            self._written.devices_polled.setdefault(school, set()).add(subject)
+        elif subject in self._written.devices_polled.get(school, ()):
+            self._written.devices_polled[school].discard(subject)
         if subject == "uplink":
             self._write_lessons(school, town, {latest.kind for latest in newest} & set(LESSON_KINDS))
         self._put(("subject", school, subject), town, samplers.of_subject, newest, town, since)
@@ -370,6 +380,17 @@ class MetricsCache:
             self._written.polled_at[school, subject] = polled
         else:
             self._written.polled_at.pop((school, subject), None)
+
+    def _write_use(self, school: str) -> None:
+        """How the recording rooms were used today; no lines where no device is polled."""
+        devices, today = self._written.devices_polled.get(school), self._written.today
+        if not devices or today is None:
+            self._lines.put(("use", school), self._written.towns.get(school, ""), [])
+            return
+        use = self._verdicts.lesson_use(school, devices, today, today, self._written.refreshed_at)
+        self._put(
+            ("use", school), self._written.towns[school], samplers.of_use, use, self._written.towns[school], school
+        )
 
     def _write_lessons(self, school: str, town: str, kinds: Collection[str]) -> None:
         """What today's results of these kinds add up to; no lines for a school that has none, or never had."""

@@ -21,6 +21,7 @@ from campus_collector.export.exposition import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
 from campus_collector.judge.lesson_minutes import PLACES, LessonTime, count_minutes, loss_of
+from campus_collector.judge.lesson_use import USES, LessonUse
 from campus_collector.judge.policy import TARGET_NAMES, MinuteLimits, Policy
 from campus_collector.judge.rules import has_trusted_time, interruptions_alone, interruptions_of, stream_record
 from campus_collector.judge.tally import ShortVerdicts
@@ -80,6 +81,13 @@ def of_lessons(
         yield "campus_interruptions_total", (town, school, place), float(places[place])
 
 
+def of_use(use: LessonUse, town: str, school: str) -> Iterator[Sample]:
+    """How a school's recording rooms were used today; nothing where no recorder told."""
+    if use.rooms:
+        for name in (*USES, "unknown"):
+            yield "campus_room_lessons_total", (town, school, name), float(getattr(use, name))
+
+
 def of_agent(agent: Agent, now: datetime, token_expires: datetime | None) -> Iterator[Sample]:
     """A gateway's own figures, and how long it may still report."""
     yield from _known(_agent(agent, now))
@@ -105,6 +113,8 @@ def of_areas(areas: Iterable[AreaVerdict]) -> Iterator[Sample]:
             yield "campus_target_subjects", (area.target, area.town, verdict), float(getattr(area, verdict))
         if area.compliance_ratio is not None:
             yield "campus_target_compliance_ratio", (area.target, area.town), area.compliance_ratio
+        if area.target == "classroom_bandwidth" and area.coverage_ratio is not None:
+            yield "campus_coverage_ratio", (area.town,), area.coverage_ratio
 
 
 def of_policy(policy: Policy, day: date) -> Iterator[Sample]:

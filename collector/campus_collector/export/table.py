@@ -76,6 +76,13 @@ METRICS: tuple[Metric, ...] = (
         'campus_target_compliance_ratio{town=""}',
     ),
     Metric(
+        "campus_coverage_ratio",
+        "gauge",
+        ("town",),
+        "Classrooms with enough valid tests for a verdict / (all - exempt) in the current month, ratio 0-1; town empty = county.",
+        'campus_coverage_ratio{town=""}',
+    ),
+    Metric(
         "campus_target_required_bits_per_second",
         "gauge",
         ("target",),
@@ -273,6 +280,13 @@ METRICS: tuple[Metric, ...] = (
         _UPLINK,
         "95 % round-trip time of the lesson stream in its newest minute, in seconds; absent when that is older than 15 minutes.",
         "campus_lesson_rtt_seconds > 0.15",
+    ),
+    Metric(
+        "campus_room_lessons_total",
+        "counter",
+        (*_UPLINK, "use"),
+        "Lessons of today's timetable that have begun, one of each recording room, by what its recorders told: recorded, streamed (a stream flowed), unused, unknown (no recorder told); begins anew at midnight.",
+        'campus_room_lessons_total{use="recorded"}',
     ),
     Metric(
         "campus_service_success",
@@ -667,7 +681,13 @@ METRICS: tuple[Metric, ...] = (
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "names": ("campus_school_info", "campus_subject_info"),
-    "compliance": ("campus_calendar_", "campus_target_", "campus_subject_", "campus_engine_agreement_"),
+    "compliance": (
+        "campus_calendar_",
+        "campus_coverage_",
+        "campus_target_",
+        "campus_subject_",
+        "campus_engine_agreement_",
+    ),
     "classrooms": ("campus_classroom_",),
     "uplinks": ("campus_uplink_", "campus_school_", "campus_lesson_", "campus_interruptions_"),
     "services": ("campus_service_",),

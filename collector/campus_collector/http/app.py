@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from campus_base import sd_notify
@@ -36,6 +37,7 @@ from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Serve
 from campus_collector.http.openapi import OpenApiRoutes
 from campus_collector.http.pages.area import AreaPages
 from campus_collector.http.pages.carriers import CarrierPage
+from campus_collector.http.pages.classroom_list import ClassroomListPage
 from campus_collector.http.pages.fleet import FleetPage
 from campus_collector.http.pages.help import HelpPages
 from campus_collector.http.pages.inventory import InventoryPages
@@ -75,7 +77,7 @@ READER_SECONDS = 3.0
 GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, ArchiveRoutes, OpenApiRoutes,
-    SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
+    SchoolPages, LedgerPages, InventoryPages, FleetPage, ClassroomListPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
     SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
     HelpPages, MonthRoutes, AreaPages, UpwardPage,
 )  # fmt: skip
@@ -264,7 +266,15 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     headers = dict(error.headers) if error.headers else None
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(_allowed_methods(request))}
     return problem_response(error.status_code, str(error.detail), headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """All that some route of this path takes; Starlette names those of the first route only."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in routes for method in route.methods or ()})
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

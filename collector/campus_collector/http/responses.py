@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from campus_base.messages import Message, message
 from campus_base.text import printable_line
-from campus_collector.store.errors import CommitUncertain, StoreUnavailable
+from campus_collector.store.errors import ArchiveLost, CommitUncertain, StoreUnavailable
 from campus_wire.records import Problem
 
 MOST_SHOWN_LETTERS = 60
@@ -96,5 +96,7 @@ async def in_thread(work: Callable[Given, Answer], *values: Given.args, **named:
         return await asyncio.to_thread(work, *values, **named)
     except CommitUncertain:
         raise HttpProblem(503, "Not known", _UNCERTAIN.en, words=_UNCERTAIN) from None
+    except ArchiveLost as error:
+        raise HttpProblem(503, "Archive lost", error.text.en, words=error.text) from None
     except StoreUnavailable:
         raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None

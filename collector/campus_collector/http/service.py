@@ -7,6 +7,7 @@ from datetime import date, datetime
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
+from campus_collector.archive.removal import months_due
 from campus_collector.archive.separate import SeparateArchives
 from campus_collector.archive.service import Archives
 from campus_collector.archive.worker import ArchiveWanted
@@ -81,7 +82,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
     Raises ConfigurationError, StoreUnusable, StoreUnavailable.
     """
     policy = load_policy(config.policy_file)
-    store = open_store(config.store, config.quotas, must_exist=must_exist)
+    store = open_store(config.store, config.quotas, archive_dir=config.archive_dir, must_exist=must_exist)
     slots = SlotScheduler(store, config.slot_bits_per_second)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()
@@ -108,7 +109,11 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         reports,
         SeparateReports(lambda: _place(config, official, verdicts), reports),
         archives,
-        SeparateArchives(lambda month: _archive_wanted(config, month), archives),
+        SeparateArchives(
+            lambda month, leaves: _archive_wanted(config, month, leaves),
+            archives,
+            lambda: months_due(store, config.timezone, config.keep_months),
+        ),
         authenticator,
         provider,
         metrics,
@@ -160,10 +165,10 @@ def _store_address(config: CollectorConfig) -> str:
     return config.postgres.reveal() if config.postgres is not None else str(config.database)
 
 
-def _archive_wanted(config: CollectorConfig, month: str) -> ArchiveWanted:
-    """What a process needs that archives a month of this collector."""
+def _archive_wanted(config: CollectorConfig, month: str, leaves: bool) -> ArchiveWanted:
+    """What a process needs that archives a month of this collector, or lets it leave the database."""
     policy, directory = str(config.policy_file), str(config.archive_dir)
-    return ArchiveWanted(_store_address(config), policy, config.timezone.key, config.county, directory, month)
+    return ArchiveWanted(_store_address(config), policy, config.timezone.key, config.county, directory, month, leaves)
 
 
 def _place(config: CollectorConfig, official: Official, verdicts: Verdicts) -> CollectorPlace:
@@ -174,6 +179,7 @@ def _place(config: CollectorConfig, official: Official, verdicts: Verdicts) -> C
         config.timezone.key,
         config.county,
         str(config.report_dir),
+        str(config.archive_dir),
         config.report_hour,
         official,
         tuple(str(file) for file in config.report_font_files),

@@ -158,6 +158,15 @@ def quality_of(minute: LessonMinute, limits: MinuteLimits, places: Iterable[str]
     return "bad" if broken_limits(minute, limits) else "good"
 
 
+def qualities_by_minute(
+    records: Mapping[str, LessonStreamRecord], alone: Iterable[Interruption], limits: MinuteLimits
+) -> dict[datetime, Quality]:
+    """Of each minute that was reported, in lessons or not."""
+    minutes = chosen_minutes(records)
+    places = places_by_minute(minutes, records.values(), alone)
+    return {moment: quality_of(minute, limits, places.get(moment, ())) for moment, (_, minute) in minutes.items()}
+
+
 def lessons_by_day(
     records: Mapping[str, LessonStreamRecord], alone: Iterable[Interruption], limits: MinuteLimits, when: LessonTime
 ) -> dict[date, list[LessonCount]]:

@@ -27,12 +27,23 @@ from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.schools import Subject
 from campus_collector.domain.tallies import KeptTally
 from campus_collector.judge.day import NOTHING, DayEvidence, evidence_by_day, runs_of
+from campus_collector.judge.lesson_minutes import LessonTime, Quality, qualities_by_minute
+from campus_collector.judge.lesson_use import LessonUse, lesson_use
 from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
 from campus_collector.judge.policy import TARGET_NAMES, Lessons, Policy, lessons_of, required_rate
-from campus_collector.judge.rules import TARGETS_OF, Rule, has_trusted_time, rule_of, targets_changed_by
+from campus_collector.judge.rules import (
+    TARGETS_OF,
+    Rule,
+    has_trusted_time,
+    interruptions_alone,
+    planned_at,
+    rule_of,
+    stream_record,
+    targets_changed_by,
+)
 from campus_collector.judge.tally import SchoolInTown, SchoolTally, ShortVerdicts, school_tally, short_verdicts
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
-from campus_collector.store.errors import StoreUnavailable
+from campus_collector.store.errors import ArchiveLost, StoreUnavailable
 from campus_collector.store.store import Store
 from campus_wire.records import AnyResult, RoomResult
 from campus_wire.version import VERSION
@@ -43,6 +54,8 @@ KEPT_MONTHS = 3
 """So many months' last complete lists are kept in memory, for readers who do not wait for the judge."""
 MOST_SINGLE_SUBJECTS = 4
 """Where more subjects of a school were judged, its month is counted from all its days, when it is asked for."""
+USE_EVERY_SECONDS = 300
+"""Of what recorders tell, the first poll of so long is looked at: a month of one recorder is then at most 9 000 results."""
 SCHOOLS_AT_ONCE = 50
 """So many schools are read in one statement: their days of a month are held in memory together."""
 EVIDENCE_VERSION = 1
@@ -312,6 +325,34 @@ class Verdicts:
         by_school = self._lessons_by_school(month)
         return by_school.get(school, by_school.get("", ()))
 
+    def lesson_use(self, school: str, devices: Iterable[str], first: date, last: date, now: datetime) -> LessonUse:
+        """How a school's recording rooms were used in the lessons of these days of one month, by what these devices told. Raises StoreUnavailable."""
+        hours = self.lessons(school, month_of_day(first, self.zone)) or self.policy.school_hours
+        when = LessonTime(hours, self.zone, planned_at(self.policy, "recording_room", school), self.policy.is_workday)
+        start, end = start_of_day(first, self.zone), start_of_day(last + timedelta(days=1), self.zone)
+        results = [
+            result
+            for device in sorted(devices)
+            for result in self._store.results.sampled(school, device, "device", start, end, USE_EVERY_SECONDS)
+        ]
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        return lesson_use(results, when, days, now)
+
+    def minutes_of(self, school: str, day: date, start: int, end: int) -> list[Quality | None]:
+        """The minutes of a day from `start` to `end` (since midnight) by the lesson stream; None where none was reported. Raises StoreUnavailable."""
+        midnight = start_of_day(day, self.zone)
+        # a record may have begun before the lesson, and an interruption may end long after it
+        begin, until = midnight + timedelta(minutes=start - 10), midnight + timedelta(days=1)
+        results = [
+            result
+            for kind in ("lesson_stream", "interruption")
+            for result in self._store.results.of_subject(school, "uplink", kind, begin, until)
+        ]
+        records = {result.id: record for result in results if (record := stream_record(result)) is not None}
+        limits = self.policy.minute_limits(day)
+        qualities = qualities_by_minute(records, interruptions_alone(results), limits)
+        return [qualities.get(midnight + timedelta(minutes=minute)) for minute in range(start, end)]
+
     def _lessons_by_school(self, month: Month) -> dict[str, Lessons]:
         names = self._names  # of the inventory as it is before it is read: what changes meanwhile makes new ones
         if (by_school := names.lessons.get(month)) is None:
@@ -440,6 +481,9 @@ class Verdicts:
                 try:
                     self._judge_school(school)
                     judged.add(school)
+                except ArchiveLost as error:  # nothing is concluded without the results that are in it
+                    failed += 1
+                    log.error("results wait for an archive", extra={"school": school, "why": str(error)})
                 except StoreUnavailable:
                     raise
                 except Exception:  # its results wait; those of the other schools do not

@@ -12,7 +12,7 @@ from campus_wire.bandwidth import Verdict
 from campus_wire.records import Segment
 
 
-class ShortVerdict(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class ShortVerdict(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """A subject's verdict of a month, without what it rests on."""
 
     verdict: Verdict

@@ -107,6 +107,12 @@ class AreaVerdict(AreaCounts, frozen=True):
         judged = self.met + self.not_met + self.insufficient
         return self.met / judged if judged else None
 
+    @property
+    def coverage_ratio(self) -> float | None:
+        """Subjects with enough valid results for a verdict / (all - exempt); None when nothing is to be judged."""
+        judged = self.met + self.not_met + self.insufficient
+        return (self.met + self.not_met) / judged if judged else None
+
 
 def verdict_from(evidence: MonthEvidence, rule: Target | None) -> Verdict:
     """By the rule of the policy; below its minimum `insufficient`, which counts as not met in the official rate and is shown apart.

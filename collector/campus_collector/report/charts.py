@@ -127,6 +127,36 @@ def bars(labels: Sequence[str], series: Series, title: str) -> str:
     return "".join(parts) + "</svg>"
 
 
+def strips(rows: Sequence[tuple[str, str]], title: str) -> str:
+    """A row for each lesson: its name, and a bar for each minute by its letter (`LessonFigures.worst_minutes`). Bad is high and dark, good is
+    low, what was not observed is a frame, what was not reported is empty."""
+    row, bar = 38, 18
+    most = max((len(minutes) for _, minutes in rows), default=1)
+    step = min(9.0, (WIDTH - 16) / max(1, most))
+    height = TOP + row * len(rows)
+    parts = [_open(WIDTH, height, title)]
+    for number, (name, minutes) in enumerate(rows):
+        top = TOP + number * row
+        parts.append(_text(8, top, name, "start"))
+        bottom = top + 6 + bar
+        for place, letter in enumerate(minutes):
+            tall, fill = _MINUTES.get(letter, (0, ""))
+            if tall:
+                parts.append(
+                    f'<rect x="{8 + place * step:.1f}" y="{bottom - tall}" width="{step - 1:.1f}" height="{tall}" fill="{fill}"'
+                    f' stroke="{INK}" stroke-width="0.5"/>'
+                )
+        end = 8 + len(minutes) * step
+        parts.append(
+            f'<line x1="8" x2="{end:.1f}" y1="{bottom + 2}" y2="{bottom + 2}" stroke="{INK}" stroke-width="1"/>'
+        )
+    return "".join(parts) + "</svg>"
+
+
+_MINUTES = {"g": (5, "#c8c8c8"), "b": (18, INK), "u": (11, "#ffffff")}
+"""Height in pixels and colour of a minute's bar."""
+
+
 def _cone(axes: _Axes, series: Series, zeros: tuple[int, int | None]) -> str:
     """From the newest value to where it may reach 0. Without a latest month it stays open at the right edge."""
     position, value = [(position, value) for position, value in enumerate(series.values) if value is not None][-1]

@@ -23,7 +23,7 @@ from campus_collector.report.document import (
 )
 from campus_collector.report.figures import Figures, content_hash
 from campus_collector.report.tables import MOST_TOWNS, ReportTables
-from campus_collector.report.trends import area_trend, county_trend
+from campus_collector.report.trends import area_trend, county_trend, lesson_strips
 from campus_collector.report.words import date_words, month_words, say
 
 MOST_EXCERPT_SCHOOLS = 10
@@ -143,7 +143,8 @@ class _Report(_Writer):
         ]
 
     def _targets(self) -> list[Block]:
-        texts = [sentences.state(self._f, self._language)]
+        state, coverage = (make(self._f, self._language) for make in (sentences.state, sentences.coverage))
+        texts = [sentences.together([state, coverage], self._language)]
         if self._f.rules_changed:
             names = message(", ").in_(self._language).join(self._tables.target(name) for name in self._f.rules_changed)
             texts.append(self._w("rules_changed", names=names))
@@ -226,18 +227,33 @@ class _Report(_Writer):
         return [
             self._tables.rooms(),
             Paragraph(self._w("live_note" if self._f.lessons is UNSET else "lessons_note"), note=True),
-            *([Paragraph(worst)] if (worst := sentences.worst_lessons(self._f, self._language)) else []),
+            *self._worst_lessons(),
             self._tables.live(),
+            *self._room_use(),
             self._tables.platforms(),
         ]
+
+    def _worst_lessons(self) -> list[Block]:
+        """In words, minute by minute, and as a table."""
+        worst = sentences.worst_lessons(self._f, self._language)
+        if not worst or self._f.lessons is UNSET:
+            return []
+        return [Paragraph(worst), *lesson_strips(self._f.lessons, self._language), self._tables.worst_lessons()]
+
+    def _room_use(self) -> list[Block]:
+        """Nothing where no recorder told of its use."""
+        text = sentences.room_use(self._f, self._language)
+        return [Paragraph(text), Paragraph(self._w("use_note"), note=True), self._tables.room_use()] if text else []
 
     def _of_data(self) -> list[Block]:
         corrections = self._f.corrections
         silent = sentences.silent(self._f, self._language, all_names=True)
         return [
             *self._paragraphs(silent if self._f.data.silent_schools else ""),
+            self._tables.coverage(),
             self._tables.data(),
             self._tables.reasons(),
+            self._tables.servers(),
             self._tables.agreement(),
             *county_trend(self._f, self._language, self._tables),
             Paragraph(self._w("corrections_text", n=len(corrections)) if corrections else self._w("no_corrections")),
@@ -291,7 +307,8 @@ class _Excerpt(_Writer):
 
     def _blocks(self) -> list[Block]:
         f, language = self._f, self._language
-        blocks = self._paragraphs(sentences.state(f, language), sentences.failing(f, language))
+        state = sentences.together([sentences.state(f, language), sentences.coverage(f, language)], language)
+        blocks = self._paragraphs(state, sentences.failing(f, language))
         blocks += [self._tables.targets(), *area_trend(f, language)]
         if f.scope.startswith("town:"):
             blocks.append(self._tables.schools(MOST_EXCERPT_SCHOOLS))

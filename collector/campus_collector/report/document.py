@@ -67,10 +67,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over months or bars over towns, shares 0-1; `svg` is drawn by `charts`."""
+    """Lines over months, bars over towns, shares 0-1, or strips of minutes, which have no series; `svg` is drawn by `charts`."""
 
     title: str
-    kind: Literal["lines", "bars"]
+    kind: Literal["lines", "bars", "strips"]
     labels: tuple[str, ...]
     series: tuple[Series, ...]
     svg: str

@@ -39,6 +39,11 @@ class Count(msgspec.Struct, frozen=True):
         return self.met + self.not_met > 0
 
     @property
+    def coverage(self) -> float | None:
+        """The share that has enough valid results for a verdict; None when nothing is to be judged."""
+        return (self.met + self.not_met) / self.judged if self.judged else None
+
+    @property
     def known_ratio(self) -> float | None:
         """The ratio where something was measured; None when it is not known."""
         return self.ratio if self.has_data else None
@@ -265,7 +270,18 @@ class CarrierLine(msgspec.Struct, frozen=True):
     since: str = ""
 
 
-LAYOUT = 2
+class ServerFigures(msgspec.Struct, frozen=True):
+    """A server that uplinks were tested against in the month, as the results name it ("": they do not), with its name and place where the
+    configuration has them; how many schools' tests, and how many tests."""
+
+    host: str
+    name: str
+    place: str
+    schools: int
+    tests: int
+
+
+LAYOUT = 3
 """Which arrangement of the document the figures are closed with: reports of another one stay as they were issued."""
 
 
@@ -281,6 +297,25 @@ class LessonFigures(msgspec.Struct, frozen=True):
     worst_time: str = ""
     worst_bad: int = 0
     worst_observed: int = 0
+    worst_minutes: str | UnsetType = UNSET
+    """Of the lessons that the report names: a letter for each minute, `g` good, `b` bad, `u` not observed, `-` not reported."""
+
+
+class UseFigures(msgspec.Struct, frozen=True):
+    """How many timetabled lessons of a school's recording rooms were recorded or streamed, by what recorders told: no target is judged by it.
+
+    `timetabled` counts a lesson for each room whose recorders told anything in the month; in `unknown` of them none did.
+    """
+
+    school: str
+    school_name: str
+    town_name: str
+    rooms: int
+    timetabled: int
+    recorded: int
+    streamed: int
+    unused: int
+    unknown: int
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -334,6 +369,10 @@ class Figures(msgspec.Struct, frozen=True):
     official: Official | UnsetType = UNSET
     lessons: list[LessonFigures] | UnsetType = UNSET
     """Of each school, in a month whose live lessons are judged by their minutes."""
+    room_use: list[UseFigures] | UnsetType = UNSET
+    """Of each school whose recorders told of their use."""
+    servers: list[ServerFigures] | UnsetType = UNSET
+    """The most used first."""
 
     @property
     def is_empty(self) -> bool:
@@ -397,9 +436,13 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         heads=[head for head in whole.heads if head.school in school_ids],
         trend=[] if whole.area_trends is UNSET else whole.trend,
         changes=UNSET,
+        servers=UNSET,
         lessons=UNSET
         if whole.lessons is UNSET
         else [of_school for of_school in whole.lessons if of_school.school in school_ids],
+        room_use=UNSET
+        if whole.room_use is UNSET
+        else [of_school for of_school in whole.room_use if of_school.school in school_ids],
         lines=UNSET if whole.lines is UNSET else [line for line in whole.lines if line.school in school_ids],
         area_trends=_trend_of(whole, f"school:{school}" if school is not None else f"town:{town}"),
     )

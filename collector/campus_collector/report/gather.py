@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from statistics import fmean, median
 
@@ -43,11 +43,14 @@ from campus_collector.report.figures import (
     TargetFigures,
     TownFigures,
     TrendPoint,
+    UseFigures,
     canonical,
     count_of,
 )
 from campus_collector.report.forecast import forecast
+from campus_collector.report.groups import worst_of
 from campus_collector.report.history import Areas, area_trends, carrier_lines, changes_since
+from campus_collector.report.test_servers import servers_of_month
 from campus_collector.store.store import Store
 from campus_wire.bandwidth import Verdict
 from campus_wire.version import VERSION
@@ -129,6 +132,7 @@ def gather(
     issued_on = now.astimezone(month.zone).date().isoformat()
     figures = msgspec.structs.replace(
         _results(sources, data, counts, months),
+        room_use=_room_use(sources, data, now),
         issued_on=issued_on,
         closed=closing,
         complete=now >= month.end,
@@ -139,6 +143,9 @@ def gather(
         official=sources.official.of_month(month.year, month.number, issued_on),
         lines=_lines(sources, data, closed.get(str(months[1]))),
         changes=changes_since(counts.before, data.verdicts, data.schools) if counts.before else UNSET,
+        servers=servers_of_month(
+            sources.store, sorted(data.schools), month.start, month.end, sources.official.test_servers
+        ),
         area_trends=area_trends([counts.areas.get(point.month, {}) for point in trend], list(counts.areas[str(month)])),
     )
     advance()
@@ -267,7 +274,7 @@ def _results(sources: Sources, data: _MonthData, counts: _Counts, months: Sequen
         working=True if data.working else UNSET,
         compared_on=compared,
         provisional_calendar=True if is_provisional(month.last_day) else UNSET,
-        lessons=_lessons(verdicts, schools),
+        lessons=_with_minutes(sources.verdicts, _lessons(verdicts, schools)),
     )
 
 
@@ -312,6 +319,38 @@ def _lessons(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) 
             )
         lessons.append(figures)
     return lessons or UNSET
+
+
+def _with_minutes(verdicts: Verdicts, lessons: list[LessonFigures] | UnsetType) -> list[LessonFigures] | UnsetType:
+    """The worst lessons, those that the report names, with their minutes."""
+    if lessons is UNSET:
+        return UNSET
+    named = {each.school for each in worst_of(lessons)}
+    return [_minute_by_minute(verdicts, each) if each.school in named else each for each in lessons]
+
+
+def _minute_by_minute(verdicts: Verdicts, lesson: LessonFigures) -> LessonFigures:
+    start, end = (60 * int(edge[:2]) + int(edge[3:]) for edge in lesson.worst_time.split("–"))
+    minutes = verdicts.minutes_of(lesson.school, date.fromisoformat(lesson.worst_day), start, end)
+    letters = "".join("-" if quality is None else quality[0] for quality in minutes)
+    return msgspec.structs.replace(lesson, worst_minutes=letters)
+
+
+def _room_use(sources: Sources, data: _MonthData, now: datetime) -> list[UseFigures] | UnsetType:
+    """Of the schools whose recorders told of their use; absent where none did."""
+    figures = []
+    devices: dict[str, list[str]] = {}
+    for school_id, device in sources.store.results.devices():
+        devices.setdefault(school_id, []).append(device)
+    for school in data.schools.values():
+        if school.id not in devices:
+            continue
+        month = data.month
+        use = sources.verdicts.lesson_use(school.id, devices[school.id], month.first_day, month.last_day, now)
+        if use.rooms:
+            counts = (use.rooms, use.timetabled, use.recorded, use.streamed, use.unused, use.unknown)
+            figures.append(UseFigures(school.id, school.name, school.town_name, *counts))
+    return figures or UNSET
 
 
 def _rules_changed(policy: Policy, month: Month) -> list[str]:

@@ -7,8 +7,16 @@ from itertools import groupby
 from msgspec import UNSET
 
 from campus_base.figures import megabits
-from campus_collector.report.figures import Failing, Figures
+from campus_collector.report.figures import Failing, Figures, LessonFigures
 from campus_wire.bandwidth import Verdict
+
+MOST_WORST_LESSONS = 5
+
+
+def worst_of(lessons: Iterable[LessonFigures]) -> list[LessonFigures]:
+    """The lessons with most bad minutes, one of a school; as many as the report names."""
+    disturbed = [each for each in lessons if each.worst_bad]
+    return sorted(disturbed, key=lambda each: (-each.worst_bad, each.school))[:MOST_WORST_LESSONS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from campus_base.language import Language
 from campus_base.messages import Message, bilingual, joined, message, pmessage, verbatim
 from campus_collector.judge.explanations import UNIT_WORDS
 from campus_collector.report.figures import Count, Figures, TargetChange, TownFigures
+from campus_collector.report.groups import worst_of
 from campus_collector.report.words import FORECASTS, TARGETS, UNITS, date_words, month_words, say
 
 STEADY = 0.0005
@@ -16,7 +17,6 @@ STEADY = 0.0005
 MOST_NAMES = 3
 """So many schools are named in a sentence; the others are counted."""
 MOST_UNITS = 5
-MOST_WORST_LESSONS = 5
 CLAUSE = pmessage("clauses", "{left}, {right}")
 LONG_CLAUSE = message("{left}; {right}")
 NAMES = pmessage("names", "{left}, {right}")
@@ -206,14 +206,41 @@ def uplinks(figures: Figures, language: Language) -> str:
 
 
 def test_servers(figures: Figures, language: Language) -> str:
-    """What the uplinks are tested against; "" where the configuration does not say it."""
+    """What the uplinks were tested against in the month, else what they are tested against by the configuration; "" where neither says it."""
+    used = [] if figures.servers is UNSET else [server for server in figures.servers if server.host]
+    if used:
+        named = [_server(server.name or server.host, server.place) for server in used[:MOST_NAMES]]
+        if len(used) > len(named):
+            text = message("Lines were tested against {servers} and {more} other servers.", more=len(used) - len(named))
+        else:
+            text = message("Lines were tested against {servers}.")
+        return text.in_(language, servers=joined(named, NAMES))
     servers = () if figures.official is UNSET else figures.official.test_servers
     if not servers:
         return ""
-    named = [
-        message("{name} ({place})", name=name, place=place) if place else verbatim(name) for name, place in servers
-    ]
-    return message("Lines are tested against {servers}.", servers=joined(named, NAMES)).in_(language)
+    known = [_server(name, place) for name, place, *_ in servers]
+    return message("Lines are tested against {servers}.", servers=joined(known, NAMES)).in_(language)
+
+
+def _server(name: str, place: str) -> Message:
+    return message("{name} ({place})", name=name, place=place) if place else verbatim(name)
+
+
+def coverage(figures: Figures, language: Language) -> str:
+    """How many classrooms have enough valid tests; "" where none are judged."""
+    target = figures.target("classroom_bandwidth")
+    if target is None or target.count.coverage is None:
+        return ""
+    count = target.count
+    if not count.insufficient:
+        text = message("All {judged} classrooms had enough valid tests for a verdict.")
+        return text.in_(language, judged=count.judged)
+    return message(
+        "{covered} of {judged} classrooms ({share}) had enough valid tests for a verdict; the others count as not met.",
+        covered=count.met + count.not_met,
+        judged=count.judged,
+        share=percent(target.count.coverage),
+    ).in_(language)
 
 
 def carriers(figures: Figures, language: Language) -> str:
@@ -265,8 +292,7 @@ def lessons(figures: Figures, language: Language) -> str:
 
 def worst_lessons(figures: Figures, language: Language) -> str:
     """The lessons with most bad minutes, one of a school; "" when no minute was bad, or the month is not judged by minutes."""
-    lessons = [] if figures.lessons is UNSET else [each for each in figures.lessons if each.worst_bad]
-    lessons.sort(key=lambda each: (-each.worst_bad, each.school))
+    lessons = [] if figures.lessons is UNSET else worst_of(figures.lessons)
     if not lessons:
         return ""
     listed = [
@@ -278,10 +304,25 @@ def worst_lessons(figures: Figures, language: Language) -> str:
             bad=each.worst_bad,
             observed=each.worst_observed,
         )
-        for each in lessons[:MOST_WORST_LESSONS]
+        for each in lessons
     ]
     pair = pmessage("list of lessons", "{left}; {right}")
     return message("Worst lessons of the month: {lessons}.", lessons=joined(listed, pair)).in_(language)
+
+
+def room_use(figures: Figures, language: Language) -> str:
+    """In how many timetabled lessons recording rooms were used; "" where no recorder told."""
+    if figures.room_use is UNSET:
+        return ""
+    rows = figures.room_use
+    values = {
+        name: sum(getattr(row, name) for row in rows) for name in ("timetabled", "recorded", "streamed", "unknown")
+    }
+    return message(
+        "Use of recording rooms: of {timetabled} timetabled lessons {recorded} were recorded, in {streamed} others a stream flowed;"
+        " of {unknown} nothing is known.",
+        **values,
+    ).in_(language)
 
 
 def rooms(figures: Figures, language: Language) -> str:

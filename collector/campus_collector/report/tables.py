@@ -9,7 +9,7 @@ from campus_base.messages import message
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.report.document import NOTHING, Cell, Kind, Table, TableColumn
 from campus_collector.report.figures import CarrierLine, Count, Failing, Figures, LedgerLine, TownFigures
-from campus_collector.report.groups import FailingGroup, grouped, worst_schools, written_rate
+from campus_collector.report.groups import FailingGroup, grouped, worst_of, worst_schools, written_rate
 from campus_collector.report.words import COUNTED_IN, TARGETS, VERDICTS, date_words, month_words, reason_words, say
 
 BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
@@ -293,6 +293,32 @@ class ReportTables:
         ]  # fmt: skip
         return self._table("rooms", columns, rows, unit="u_polls", empty="e_rooms", path="/schools/")
 
+    def room_use(self) -> Table:
+        columns: list[Column] = [
+            ("c_town", "text", 1.2), ("c_school", "text", 2.4), ("c_use_rooms", "count", 0.8), ("c_timetabled", "count", 1),
+            ("c_recorded", "count", 1), ("c_streamed", "count", 1), ("c_unused", "count", 1), ("c_use_unknown", "count", 1),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                each.town_name, each.school_name, each.rooms, each.timetabled, each.recorded, each.streamed, each.unused,
+                each.unknown,
+            )
+            for each in ([] if self._f.room_use is UNSET else self._f.room_use)
+        ]  # fmt: skip
+        return self._table("room_use", columns, rows, unit="u_lessons", empty="e_room_use", path="/schools/")
+
+    def worst_lessons(self) -> Table:
+        """The lessons whose minutes the report draws."""
+        columns: list[Column] = [
+            ("c_school", "text", 2.4), ("c_day", "text", 1.2), ("c_time", "text", 1.2), ("c_observed", "count", 1),
+            ("c_bad", "count", 1),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (each.school_name, each.worst_day, each.worst_time, each.worst_observed, each.worst_bad)
+            for each in ([] if self._f.lessons is UNSET else worst_of(self._f.lessons))
+        ]
+        return self._table("worst_lessons", columns, rows, unit="u_minutes", path="/schools/")
+
     def live(self) -> Table:
         columns: list[Column] = [
             ("c_town", "text", 1.2), ("c_school", "text", 2.4), ("c_verdict", "text", 1), ("c_results", "count", 1),
@@ -365,6 +391,35 @@ class ReportTables:
             for name in ("valid", "passing", "invalid", "failed", "skipped")
         ]
         return self._table("data", [("c_item", "text", 3), ("c_count", "count", 1)], rows, unit="u_results", path="/")
+
+    def coverage(self) -> Table:
+        """Classrooms with enough valid tests, by town and in the county."""
+        areas = [(town.name, town.counts.get("classroom_bandwidth", Count())) for town in self._f.towns]
+        whole = self._f.target("classroom_bandwidth")
+        areas += [(self.words("whole_area"), whole.count)] if whole is not None else []
+        rows: list[tuple[Cell, ...]] = [
+            (name, count.judged, count.met + count.not_met, count.coverage) for name, count in areas if count.judged
+        ]
+        columns: list[Column] = [
+            ("c_town", "text", 2), ("c_subjects", "count", 1), ("c_covered", "count", 1.4), ("c_coverage", "share", 1)
+        ]  # fmt: skip
+        return self._table("coverage", columns, rows, unit="u_covered", path="/unmeasured")
+
+    def servers(self) -> Table:
+        """What the uplinks were tested against."""
+        servers = [] if self._f.servers is UNSET else self._f.servers
+        rows: list[tuple[Cell, ...]] = [
+            (
+                server.host or self.words("server_unrecorded"), server.name or NOTHING, server.place or NOTHING,
+                server.schools, server.tests,
+            )
+            for server in servers
+        ]  # fmt: skip
+        columns: list[Column] = [
+            ("c_server", "text", 2), ("c_name", "text", 2), ("c_server_place", "text", 2), ("c_schools", "count", 1),
+            ("c_tests", "count", 1),
+        ]  # fmt: skip
+        return self._table("servers", columns, rows, unit="u_servers", empty="e_servers", path="/carriers")
 
     def reasons(self) -> Table:
         counted: dict[str, int] = {}

@@ -7,7 +7,8 @@ from msgspec import UNSET
 from campus_base.language import Language
 from campus_collector.report import charts
 from campus_collector.report.document import Block, Chart, Paragraph, Series
-from campus_collector.report.figures import Figures
+from campus_collector.report.figures import Figures, LessonFigures
+from campus_collector.report.groups import worst_of
 from campus_collector.report.tables import ReportTables
 from campus_collector.report.words import TARGETS, say
 
@@ -38,6 +39,17 @@ def area_trend(figures: Figures, language: Language) -> list[Block]:
     if len(months) - first < 2:
         return [Paragraph(say("no_trend", language), note=True)]
     return [_chart(months[first:], {name: values[first:] for name, values in ratios.items()}, language, LOW)]
+
+
+def lesson_strips(lessons: Sequence[LessonFigures], language: Language) -> list[Block]:
+    """The minutes of the worst lessons, a row for each; nothing where their minutes are not kept. The workbook has their table."""
+    rows = [
+        (f"{each.school_name} {each.worst_day[5:]} {each.worst_time}", each.worst_minutes)
+        for each in worst_of(lessons)
+        if each.worst_minutes is not UNSET
+    ]
+    title = say("chart_lessons", language)
+    return [Chart(title, "strips", (), (), charts.strips(rows, title))] if rows else []
 
 
 def _first(values: Sequence[float | None]) -> int:

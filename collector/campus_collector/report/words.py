@@ -61,10 +61,14 @@ WORDS: dict[str, Message] = {
     "t_failing": message("What does not meet its target"),
     "t_lines": message("Lines by school"),
     "t_rooms": message("Recording rooms"),
+    "t_room_use": message("Use of recording rooms in timetabled lessons"),
+    "t_worst_lessons": message("Worst lessons of the month"),
     "t_live": message("Schools that are not ready for live lessons"),
     "t_platforms": message("Platforms"),
     "t_ledger": message("The ledger in the month"),
     "t_ledger_lines": message("Overdue problems and problems that failed the new test"),
+    "t_coverage": message("Classrooms with enough valid tests, by town"),
+    "t_servers": message("Test servers of the access lines"),
     "t_data": message("Results"),
     "t_reasons": pmessage("sheet", "Not judged"),
     "t_agreement": message("Quick test against reference test"),
@@ -84,10 +88,14 @@ WORDS: dict[str, Message] = {
     "n_failing": pmessage("sheet", "Unmet list"),
     "n_lines": pmessage("sheet", "Lines"),
     "n_rooms": pmessage("sheet", "Recording rooms"),
+    "n_room_use": pmessage("sheet", "Use of recording rooms"),
+    "n_worst_lessons": pmessage("sheet", "Worst lessons"),
     "n_live": pmessage("sheet", "Live lessons"),
     "n_platforms": pmessage("sheet", "Platforms"),
     "n_ledger": pmessage("sheet", "Ledger"),
     "n_ledger_lines": pmessage("sheet", "Overdue"),
+    "n_coverage": pmessage("sheet", "Enough tests"),
+    "n_servers": pmessage("sheet", "Test servers"),
     "n_data": pmessage("sheet", "Results"),
     "n_reasons": pmessage("sheet", "Not judged"),
     "n_agreement": pmessage("sheet", "Agreement"),
@@ -107,9 +115,13 @@ WORDS: dict[str, Message] = {
     "u_lines": message("Unit: lines"),
     "u_rates": message("Unit: Mbit/s"),
     "u_problems": message("Unit: problems"),
+    "u_covered": message("Unit: classrooms; share in %"),
+    "u_servers": message("Unit: schools, tests"),
     "u_results": message("Unit: results"),
     "u_reasons": message("Unit: results; one may have several reasons"),
     "u_schools": message("Unit: met/judged"),
+    "u_lessons": message("Unit: lessons"),
+    "u_minutes": message("Unit: minutes"),
     "u_polls": message("Unit: polls, %"),
     "u_requests": message("Unit: schools, requests, %, ms"),
     "u_directions": message("Unit: directions, %"),
@@ -119,6 +131,15 @@ WORDS: dict[str, Message] = {
     "c_target": message("target"),
     "c_counted": message("counted in"),
     "c_subjects": message("judged"),
+    "c_covered": message("with enough valid tests"),
+    "c_coverage": pmessage("column", "share"),
+    "c_name": pmessage("column", "name"),
+    "c_server": pmessage("column", "address"),
+    "c_server_place": pmessage("column", "where it stands"),
+    "c_tests": pmessage("column", "tests"),
+    "whole_area": message("county"),
+    "server_unrecorded": message("not recorded by the gateway"),
+    "e_servers": message("No test of an access line is on record in this month."),
     "c_met": message("met"),
     "c_not_met": message("not met"),
     "c_insufficient": message("insufficient data"),
@@ -146,6 +167,16 @@ WORDS: dict[str, Message] = {
     "c_cause": message("likeliest cause"),
     "c_unit": message("responsible unit"),
     "c_since": message("registered on"),
+    "c_use_rooms": message("rooms"),
+    "c_timetabled": message("timetabled"),
+    "c_recorded": message("recorded"),
+    "c_streamed": message("streamed only"),
+    "c_unused": message("neither"),
+    "c_use_unknown": message("not known"),
+    "c_day": message("day"),
+    "c_time": message("time"),
+    "c_observed": message("minutes observed"),
+    "c_bad": message("of them bad"),
     "c_polls": message("polls in school hours"),
     "c_availability": message("available"),
     "c_platform": message("platform"),
@@ -209,6 +240,7 @@ WORDS: dict[str, Message] = {
     # instead of a table without rows
     "e_failing": message("nothing: every subject meets its target"),
     "e_rooms": message("no school must have a recording room this month"),
+    "e_room_use": message("no recorder told of its use this month"),
     "e_live": message("the line of every judged school is ready"),
     "e_platforms": message("no platform is judged this month"),
     "e_ledger_lines": message("No problem is overdue or failed the new test."),
@@ -217,6 +249,9 @@ WORDS: dict[str, Message] = {
     "e_towns": message("no town is known"),
     "e_schools": message("no school is known"),
     # charts
+    "chart_lessons": message(
+        "Worst lessons minute by minute: high and dark is bad, low is good, a frame is not observed"
+    ),
     "chart_trend": message("Share met by month"),
     "chart_burn": message("Classrooms below 100 Mbit/s by month (share)"),
     "chart_forecast": message(
@@ -250,6 +285,10 @@ WORDS: dict[str, Message] = {
         "Judged on tests of the school's line to the bureau that are made outside lessons: delay, jitter"
         " and loss, idle and under load. It says whether the line could bear a live lesson, not how any"
         " lesson went."
+    ),
+    "use_note": message(
+        "A figure, not a target. Recorders tell only whether they record and whether a stream flows, never what is in it: a stream that flows does"
+        " not prove that a class was held. A lesson counts once for each recording room; in which no recorder answered, it is not known."
     ),
     "lessons_note": message(
         "Judged on each minute of the lessons: a small stream between the school's gateway and the bureau's test server"

@@ -48,6 +48,7 @@ class CollectorPlace(msgspec.Struct, frozen=True):
     timezone: str
     county: str
     folder: str
+    archive_dir: str
     hour: int
     official: Official
     font_files: tuple[str, ...]
@@ -101,7 +102,7 @@ def answer(wanted: DocumentWanted | CalendarWanted) -> ReportAnswer:
     """Made, or refused for a reason that whoever asked is to read. Raises OSError, and what is a mistake of the program."""
     try:
         place = wanted.place
-        store = open_store(_store_of(place), must_exist=True)
+        store = open_store(_store_of(place), archive_dir=Path(place.archive_dir), must_exist=True)
         with closing(store):
             verdicts = Verdicts(store, load_policy(Path(place.policy_file)), ZoneInfo(place.timezone))
             verdicts.reader_timeout_seconds = place.reader_timeout_seconds

@@ -17,6 +17,9 @@ BATCH = 500
 TWICE_SHARE = 0.01
 """So many batches are sent again, as after a lost acknowledgement."""
 
+STATE = AgentState(VERSION, LABEL, clock_offset_seconds=0.0)
+"""What a gateway says of itself that says nothing else."""
+
 
 class BatchRefused(Exception):
     """The collector did not take a batch."""
@@ -25,9 +28,9 @@ class BatchRefused(Exception):
 class Sender:
     """One agent's connection; it is opened again when the collector has closed it."""
 
-    def __init__(self, host: str, port: int, school: str, token: str, seed: int) -> None:
+    def __init__(self, host: str, port: int, school: str, token: str, seed: int, state: AgentState = STATE) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=120)
-        self._school, self._token = school, token
+        self._school, self._token, self._state = school, token, state
         self._random = Random(f"{seed}/{school}/feed")
         self.stored = self.duplicate = 0
 
@@ -57,7 +60,7 @@ class Sender:
             boot_id=LABEL,
             sent_at=datetime.now(UTC),
             results=[msgspec.Raw(encode_result(result)) for result in batch],
-            agent=AgentState(VERSION, LABEL, clock_offset_seconds=0.0),
+            agent=self._state,
         )
         return compress(encode_envelope(envelope))
 

@@ -18,6 +18,7 @@ from campus_collector.simulate.lessons import LessonStream
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.records import (
+    AgentState,
     AnyResult,
     DirectionRecord,
     HostRecord,
@@ -32,6 +33,7 @@ from campus_wire.records import (
     ThroughputRecord,
     ThroughputResult,
 )
+from campus_wire.version import VERSION
 
 PATH = Encapsulation()
 TEST_SERVER = "test-server.example"
@@ -42,6 +44,8 @@ FAULTS_OF_PORTS = ("port_speed_10", "half_duplex", "cable_errors")
 BREAKS = (time(7, 40), time(9, 45), time(10, 40), time(12, 10), time(15, 20), time(16, 15))
 BUCKET_RATIO = 1.6
 HOST = HostRecord(0.1, 4, 0.2, 2_000_000_000, 1_200_000_000, 16_000_000_000, 9_000_000_000, 1e6, 34_000_000)
+
+OS = "Debian GNU/Linux 12"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,15 @@ class Generator:
         self._numbers = count(1)
         self._prefix = f"sim-{seed}-{school.id}"
         self._rooms = [room for room in county.inventory.classrooms or () if room.school == school.id]
+
+    def agent_state(self) -> AgentState:
+        """What the gateway says of itself: each fourth classroom has a stock iperf3."""
+        iperf3 = [room.id for number, room in enumerate(self._rooms) if number % 4 == 3 and room.host]
+        campus = [room.id for room in self._rooms if room.id not in iperf3 and room.host]
+        endpoints = {engine: rooms for engine, rooms in (("campus", campus), ("iperf3", iperf3)) if rooms}
+        return AgentState(
+            VERSION, OS, clock_offset_seconds=0.0, disk_free_bytes=HOST.disk_free_bytes, endpoints=endpoints
+        )
 
     def is_silent(self, day: date) -> bool:
         """Does the gateway report nothing on this day?"""

@@ -42,6 +42,7 @@ KEYS = {
     "problem": "id",
     "quarantine": "sequence",
     "receipt": "school, sequence",
+    "removed_month": "month",
     "result": "school, series, started_at, sequence",
     "school": "id",
     "school_tally": "school, month",

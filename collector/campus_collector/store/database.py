@@ -147,8 +147,8 @@ class Database:
         if self.commit_error:
             raise StoreUnavailable(self.commit_error)
 
-    def space(self) -> tuple[int, int | None]:
-        """Bytes on disk, and bytes the disk has left; see `Transport.space`. Raises StoreUnavailable."""
+    def space(self) -> tuple[int, int | None, int]:
+        """Bytes on disk, bytes the disk has left, and bytes that are used again; see `Transport.space`. Raises StoreUnavailable."""
         with self._reading() as connection:
             return self._transport.space(connection)
 

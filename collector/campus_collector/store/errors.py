@@ -45,6 +45,19 @@ def unavailable(place: object, error: BaseException) -> StoreUnavailable:
     return StoreUnavailable(message("{path}: {reason}", path=place, reason=error_words(error)))
 
 
+class ArchiveLost(StoreUnavailable):
+    """Results are asked for that have left the database, and the archive of their month cannot be read here."""
+
+    def __init__(self, month: str, why: Message) -> None:
+        """`month` as YYYY-MM, and what is wrong with its archive."""
+        super().__init__(
+            message(
+                "the results of {month} have left the database, and their archive is lost: {why}", month=month, why=why
+            )
+        )
+        self.month, self.why = month, why
+
+
 class StoreBusy(StoreUnavailable):
     """Somebody else does this work now, or the store did not answer in time."""
 

@@ -15,9 +15,14 @@ Place = Path | PostgresUrl
 """Where a store is: SQLite's file, or a database on a PostgreSQL server."""
 
 
-def open_store(place: Place, quotas: Quotas | None = None, *, must_exist: bool = False) -> Store:
-    """The store at a place. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
-    return Store(open_database(place, must_exist=must_exist), quotas or Quotas())
+def open_store(
+    place: Place, quotas: Quotas | None = None, *, archive_dir: Path | None = None, must_exist: bool = False
+) -> Store:
+    """The store at a place; who reads results of any month names the folder of archives.
+
+    Raises StoreUnusable, StoreUnavailable, of which NoDatabase.
+    """
+    return Store(open_database(place, must_exist=must_exist), quotas or Quotas(), archive_dir)
 
 
 def open_database(place: Place, *, must_exist: bool = False) -> Database:

@@ -382,10 +382,10 @@ class PostgresTransport:
     def check(self) -> None:
         """How full the server's disk is cannot be asked."""
 
-    def space(self, connection: Queryable) -> tuple[int, int | None]:
+    def space(self, connection: Queryable) -> tuple[int, int | None, int]:
         row = connection.first("SELECT pg_database_size(current_database())")
         assert row is not None
-        return int(row[0]), None
+        return int(row[0]), None, 0
 
     def give_space_back(self) -> None:
         """The server's autovacuum does what is to be done."""

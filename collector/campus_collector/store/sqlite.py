@@ -294,11 +294,13 @@ class SqliteTransport:
                 message("only {free} bytes are free in {folder}", free=free, folder=self._path.parent)
             )
 
-    def space(self, _: Queryable) -> tuple[int, int | None]:
+    def space(self, connection: Queryable) -> tuple[int, int | None, int]:
+        free_pages, page_bytes = connection.first("PRAGMA freelist_count"), connection.first("PRAGMA page_size")
+        reusable = free_pages[0] * page_bytes[0] if free_pages and page_bytes else 0
         try:
             log_file = self._path.with_name(self._path.name + "-wal")
             log_bytes = log_file.stat().st_size if log_file.exists() else 0
-            return self._path.stat().st_size + log_bytes, shutil.disk_usage(self._path.parent).free
+            return self._path.stat().st_size + log_bytes, shutil.disk_usage(self._path.parent).free, reusable
         except OSError as error:
             raise not_usable(self._path, error) from None
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from campus_collector.domain.chain import MissingLog
 from campus_collector.domain.change import Change
 from campus_collector.domain.results import Batch, BatchOutcome, Quotas
+from campus_collector.store.archive.removed import ArchivedResults
 from campus_collector.store.batches import store_batches
 from campus_collector.store.compaction import (
     Compaction,
@@ -44,16 +46,17 @@ from campus_collector.store.transport import Transaction
 class Store:
     """Write by `submit`; every reader may be called from any thread."""
 
-    def __init__(self, database: Database, quotas: Quotas) -> None:
-        """`quotas` bound what one school may send."""
+    def __init__(self, database: Database, quotas: Quotas, archive_dir: Path | None = None) -> None:
+        """`quotas` bound what one school may send; results that have left the database are read from `archive_dir`."""
         self._database = database
         self._quotas = quotas
         self._unpacked = UnpackedResults(database)
         self.agents = AgentTable(database)
         self.area = AreaTable(database)
         self.archives = ArchiveTable(database)
+        self.archived = ArchivedResults(self.archives, archive_dir)
         self.attempts = AttemptTable(database)
-        self.chain = ChainTable(database)
+        self.chain = ChainTable(database, self.archived)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
         self.ledger = LedgerTable(database)
@@ -61,10 +64,10 @@ class Store:
         self.outgoing = OutgoingTable(database)
         self.people = PeopleTable(database)
         self.quarantine = QuarantineTable(database)
-        self.results = ResultTable(database)
+        self.results = ResultTable(database, self.archived)
         self.schools = SchoolTable(database)
         self.shared_keys = SharedKeyTable(database)
-        self.sizes = SizeTable(database)
+        self.sizes = SizeTable(database, self.archives)
         self.slots = SlotTable(database)
         self.subjects = SubjectTable(database)
         self.tallies = TallyTable(database)

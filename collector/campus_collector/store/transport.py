@@ -159,8 +159,9 @@ class Transport(Protocol):
     def check(self) -> None:
         """Raises StoreUnavailable when writing is about to fail, such as on a full disk."""
 
-    def space(self, connection: Queryable) -> tuple[int, int | None]:
-        """Bytes that the database takes on disk, and those that the disk has left (None: on another machine). Raises StoreUnavailable."""
+    def space(self, connection: Queryable) -> tuple[int, int | None, int]:
+        """Bytes that the database takes on disk, those that the disk has left (None: on another machine), and of the first those
+        that removed rows have left inside the file for new ones (0 where that is not known). Raises StoreUnavailable."""
 
     def give_space_back(self) -> tuple[int, int] | None:
         """Make the database's files smaller by the room of removed rows: their bytes before and after. None where this is not the program's to do.

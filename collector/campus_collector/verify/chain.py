@@ -142,6 +142,9 @@ class ChainCheck:
         self._school = school
         self._length = 0
         self._first_missing = ""
+        self.lost_months: set[str] = set()
+        """Months whose archive cannot be read: the chain goes on from the next checkpoint."""
+        self._head_is_known = True
         self._is_damaged = False
         self._misfiled: list[str] = []
         self._checkpoints = {checkpoint.last_sequence: checkpoint for checkpoint in store.chain.checkpoints(school)}
@@ -171,13 +174,22 @@ class ChainCheck:
         if leaf.sequence == 0:
             self.results_before += 1
             return head
-        if leaf.raw is None and not leaf.damage and not self._first_missing:
+        if leaf.lost:
+            self.lost_months.add(leaf.lost)
+            self._head_is_known = False
+        elif leaf.raw is None and not leaf.damage and not self._first_missing:
             self._first_missing = leaf.id
         if leaf.sequence != self._length + 1 and not self._first_missing:
             self._first_missing = f"#{self._length + 1}"
         self._length = leaf.sequence
         head = next_head(head, leaf.raw or b"")
         checkpoint = self._checkpoints.pop(leaf.sequence, None)
+        if not self._head_is_known:  # nor are heads at these places compared: what leads to them is in the lost archive
+            self._waiting.pop(leaf.sequence, None)
+            if checkpoint is None:
+                return head
+            self._head_is_known = True
+            return checkpoint.head
         # after the first that does not fit, every later one is wrong too
         if checkpoint is not None and checkpoint.head != head and self._checkpoints_fit:
             self._checkpoints_fit = False

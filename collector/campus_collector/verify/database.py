@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from campus_base.messages import message
 from campus_collector.domain.days import EPOCH
 from campus_collector.judge.service import Progress, Verdicts
+from campus_collector.store.errors import ArchiveLost
 from campus_collector.store.store import Store
 from campus_collector.verify.chain import RECEIPT, ChainCheck, KnownHead, closed_heads, database_findings
 from campus_collector.verify.difference import Difference
@@ -43,6 +44,7 @@ def verify(
         if head.school not in schools
     ]
     results = unsealed = days = heads = 0
+    lost: set[str] = set()
     for done, school_id in enumerate(schools):
         if progress is not None:
             progress(done, len(schools))
@@ -52,18 +54,36 @@ def verify(
         ]
         chain = ChainCheck(store, school_id, heads_of_school)
         findings += chain.findings
+        lost |= chain.lost_months
         results, unsealed = results + chain.results, unsealed + chain.results_before
         heads += len(heads_of_school)
-        for finding in evidence_findings(store, verdicts, school_id):
-            if finding is not None:
-                findings.append(finding)
-                break
-            days += 1
-        else:
-            findings += _tally_findings(verdicts, school_id)
+        try:
+            for finding in evidence_findings(store, verdicts, school_id):
+                if finding is not None:
+                    findings.append(finding)
+                    break
+                days += 1
+            else:
+                findings += _tally_findings(verdicts, school_id)
+        except ArchiveLost as error:
+            lost.add(error.month)
     if progress is not None:
         progress(len(schools), len(schools))
+    findings += _lost_archives(store, schools, lost)
     return Checked(len(schools), results, unsealed, days, tuple(findings), heads)
+
+
+def _lost_archives(store: Store, schools: Sequence[str], lost: set[str]) -> list[Difference]:
+    """Why the archives of months that have left the database cannot be read; also those that no school needed so far."""
+    findings: list[Difference] = []
+    for month in store.archives.removed():
+        try:
+            for school in schools:
+                store.archived.of_school(month, school)
+        except ArchiveLost as error:
+            findings.append(Difference("", error.text))
+            lost.discard(month.month)
+    return findings
 
 
 def _tally_findings(verdicts: Verdicts, school: str) -> list[Difference]:

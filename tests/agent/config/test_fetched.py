@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,10 @@ from campus_agent.config.read import load_config
 from campus_agent.daemon import run
 from campus_agent.ship import configuration
 from campus_agent.ship.connection import ShipFailed
+from campus_base.settings import load
+from campus_base.typed_tables import read_table
 from campus_collector.domain.inventory import Classroom, Device, Inventory, InventorySchool, InventoryService, Timetable
+from campus_wire.records import FetchedAgent, FetchedConfig, FetchedLessonStream
 from tests.collector.inventory.test_importer import EDU, apply, inventory
 from tests.collector.world import World, collector
 
@@ -224,3 +228,50 @@ def test_what_is_kept_as_root_goes_nowhere_else(tmp_path: Path) -> None:
     assert victim.read_text() == "precious"
     assert not (tmp_path / FETCHED_FILE).is_symlink()
     assert fetched.stored_body(tmp_path) == b"{}"
+
+
+def stream_of(file: Path, own: str, **given: Any) -> tuple[AgentConfig, list[str]]:
+    """The configuration with what the collector gives of the stream, and the mistakes in it; `own` is added to the gateway's file."""
+    file.write_text(file.read_text() + own, encoding="utf-8")
+    top = load(file, {}, ())
+    over = FetchedConfig(agent=FetchedAgent("s001"), lesson_stream=FetchedLessonStream(**given))
+    return read_table(AgentConfig, fetched.merged(top, over)), [mistake.path for mistake in top.mistakes]
+
+
+def test_the_county_switches_the_stream_on(file: Path) -> None:
+    config, mistakes = stream_of(file, "[lesson_stream]\nport = 6000\npackets_per_second = 10\n", enabled=True)
+    assert mistakes == []
+    assert (config.lesson_stream.enabled, config.lesson_stream.packets_per_second, config.stream_port) == (
+        True,
+        10,
+        6000,
+    )
+
+
+def test_the_county_switches_the_stream_off(file: Path) -> None:
+    config, _ = stream_of(file, "[lesson_stream]\nenabled = true\n", enabled=False, always=True)
+    assert (config.lesson_stream.enabled, config.lesson_stream.always) == (False, True)
+
+
+def test_no_stream_without_an_uplink(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text('[agent]\nschool = "s001"\n', encoding="utf-8")
+    config, mistakes = stream_of(file, "", enabled=True)
+    assert (mistakes, config.lesson_stream.enabled) == ([], False)
+
+
+def test_the_collectors_file_reaches_a_gateway(tmp_path: Path) -> None:
+    settings = {"CAMPUS_LESSON_STREAM_ENABLED": "true", "CAMPUS_LESSON_STREAM_PACKETS_PER_SECOND": "25"}
+    with collector(tmp_path, settings) as world:
+        answer = world.get("/v1/config", Authorization=f"Bearer {world.token}")
+        given = msgspec.json.decode(answer.body, type=FetchedConfig).lesson_stream
+    assert given == FetchedLessonStream(enabled=True, packets_per_second=25)
+
+
+@pytest.mark.parametrize(
+    "given", ['"packets_per_second":51', '"packets_per_second":1', '"packet_bytes":9000', '"enabled":"yes"']
+)
+def test_what_is_out_of_bounds_is_refused(file: Path, given: str) -> None:
+    body = ('{"agent":{"school":"s001"},"lesson_stream":{' + given + "}}").encode()
+    with pytest.raises(fetched.FetchedConfigRefused):
+        fetched.check(body, load_config(file), file)

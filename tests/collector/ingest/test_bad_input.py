@@ -91,7 +91,10 @@ def test_a_plain_body_is_taken(world: World) -> None:
 
 
 def test_a_wrong_method_is_405(world: World) -> None:
-    assert world.request("PUT", "/v1/results", b"").status == 405
+    """`Allow` names every method of the path, whichever of its routes takes it."""
+    for path, allowed in (("/v1/results", "GET, HEAD, POST"), ("/people", "GET, HEAD, POST"), ("/fleet", "GET, HEAD")):
+        answer = world.request("PUT", path, b"", Authorization=f"Bearer {world.token}")
+        assert (answer.status, answer.headers.get("allow")) == (405, allowed), path
 
 
 def test_a_revoked_token_is_refused(world: World) -> None:

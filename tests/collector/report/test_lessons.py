@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from msgspec import UNSET
+from openpyxl import load_workbook
 
 from campus_collector.judge.month import Month
 from campus_collector.report import sentences
 from campus_collector.report.compose import compose
-from campus_collector.report.document import Paragraph
+from campus_collector.report.document import Chart, Paragraph
 from campus_collector.report.figures import Figures, LessonFigures, encoded_figures, excerpt, figures_of
-from campus_collector.report.gather import _lessons
+from campus_collector.report.forms.render import render
+from campus_collector.report.gather import _lessons, _with_minutes
 from tests.collector.lessons import FROZEN, lesson_policy, lesson_streams
 from tests.collector.report.county import figures
 from tests.collector.world import World, collector
@@ -71,3 +74,23 @@ def test_the_worst_lessons_are_named() -> None:
     one = excerpt(whole, school=plain.schools[0].id)
     assert one.lessons == listed[:1]
     assert sentences.worst_lessons(one, "en") == ""
+
+
+def test_the_worst_lessons_are_drawn_minute_by_minute(lessons: World) -> None:
+    lessons.send(*lesson_streams(EIGHT, 58, {3: FROZEN, 4: {"sent": 0, "unknown_seconds": 60.0}}))
+    verdicts = lessons.service.verdicts
+    schools = {school.id: school for school in lessons.service.store.schools.all()}
+    (of_school,) = _with_minutes(verdicts, _lessons(verdicts.subjects(NOVEMBER), schools)) or []
+    assert of_school.worst_minutes == "gggbu" + "g" * 53 + "--"
+    whole = msgspec.structs.replace(figures(), lessons=[of_school])
+    document = compose(whole, "zh")
+    (strip,) = [
+        block
+        for annex in document.annexes
+        for block in annex.blocks
+        if isinstance(block, Chart) and block.kind == "strips"
+    ]
+    assert strip.svg.count("<rect") == 1 + 58, "the ground, and a bar for each minute that was reported"
+    assert "08:00–09:00" in strip.svg
+    assert strip.svg in render(document, "html").decode()
+    assert any("受影响最重的课" in name for name in load_workbook(BytesIO(render(document, "xlsx"))).sheetnames)

@@ -18,12 +18,39 @@ from campus_collector.report.figures import (
     TargetFigures,
     excerpt,
 )
+from campus_collector.report.test_servers import MOST_SERVERS, servers_from
 from tests.collector.report.county import figures, nothing
 
 
 def chinese(whole: Figures) -> str:
     """What the first two sections say."""
     return sentences.state(whole, "zh") + sentences.towns(whole, "zh") + sentences.ledger(whole, "zh")
+
+
+def test_the_month_s_servers_go_before_those_of_the_configuration() -> None:
+    known = (("县测速服务器", "机房", "speed.example"), ("备用", ""))
+    servers = servers_from({"s1": {"speed.example": 4, "": 1}, "s2": {"speed.example": 3, "192.0.2.7": 2}}, known)
+    assert [(each.host, each.name, each.place, each.schools, each.tests) for each in servers] == [
+        ("speed.example", "县测速服务器", "机房", 2, 7), ("192.0.2.7", "", "", 1, 2), ("", "", "", 1, 1),
+    ]  # fmt: skip
+    month = figures(servers=servers, official=Official(test_servers=known))
+    assert sentences.test_servers(month, "zh") == "当月学校出口的测速服务器：县测速服务器（机房）、192.0.2.7。"
+    many = servers_from({"s1": {f"192.0.2.{number}": 1 for number in range(50)}}, ())
+    assert len(many) == MOST_SERVERS
+    text = sentences.test_servers(figures(servers=many), "en")
+    assert text.endswith(f"and {MOST_SERVERS - sentences.MOST_NAMES} other servers.")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (Count(6, 2, 2, 5), "10个班级中，有效测量充足、可作判定的8个，占80.0%；其余计入未达标。"),
+        (Count(3, 1, 0, 0), "4个班级的有效测量均已充足，可作判定。"), (Count(0, 0, 0, 3), ""),
+    ],
+)  # fmt: skip
+def test_how_many_classrooms_are_covered(count: Count, text: str) -> None:
+    target = TargetFigures("classroom_bandwidth", count, None, None)
+    assert sentences.coverage(figures(targets=[target]), "zh") == text
 
 
 def test_the_whole_in_chinese() -> None:

@@ -245,6 +245,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert code == 0
     assert "本月通报未定稿" in actual
     assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
+    code, actual = run("--month", "2026-10", "--close", "--town", "t01")
+    assert code == 2
+    assert "定稿和核验以全县当月为单位" in actual
     code, actual = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
     assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
     assert run("--month", "2026-10", "--close") == (1, "2026-10 已定稿；可用 --verify 核验\n")

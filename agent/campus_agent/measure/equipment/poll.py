@@ -232,7 +232,7 @@ async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
 async def _onvif(device: _Asked, answers: _Answers) -> None:
     """The device's own words, and its stream where the inventory does not name one."""
     spec, profile, address = device.spec, device.profile, device.address
-    user, password = spec.onvif.get("user"), _secret(spec.onvif.get("password_file"))
+    user, password = spec.onvif.get("user"), secret_of(spec.onvif.get("password_file"))
     port, tls = _onvif_port(spec, profile)
     camera = Camera(address, port, user, password or "", tls, answers.speaks("onvif"))
     needed = [name for name in profile.onvif if name != "stream_up" or not spec.rtsp]
@@ -242,7 +242,7 @@ async def _onvif(device: _Asked, answers: _Answers) -> None:
         return
     try:
         async with asyncio.timeout(STREAM_SECONDS):
-            _heard(await listen(url, user, password), answers.readings)
+            put_stream(await listen(url, user, password), answers.readings)
     except ProbeFailed as failed:
         _no_stream(failed.failure, answers.readings)
     except TimeoutError:
@@ -252,10 +252,10 @@ async def _onvif(device: _Asked, answers: _Answers) -> None:
 
 
 async def _rtsp(spec: DeviceSpec, answers: _Answers) -> None:
-    password = _secret(spec.rtsp.get("password_file"))
+    password = secret_of(spec.rtsp.get("password_file"))
     transport = spec.rtsp.get("transport", "auto")
     speaks = answers.speaks("rtsp")
-    _heard(await listen(spec.rtsp["url"], spec.rtsp.get("user"), password, transport, speaks), answers.readings)
+    put_stream(await listen(spec.rtsp["url"], spec.rtsp.get("user"), password, transport, speaks), answers.readings)
 
 
 def _no_stream(why: Failure, readings: Readings) -> None:
@@ -263,7 +263,7 @@ def _no_stream(why: Failure, readings: Readings) -> None:
     readings.failed["stream_up"] = why
 
 
-def _heard(stream: LiveStream, readings: Readings) -> None:
+def put_stream(stream: LiveStream, readings: Readings) -> None:
     """What a stream that was listened to says."""
     readings.put("stream_up", 1.0 if stream.flows else 0.0)
     if not stream.flows:
@@ -294,6 +294,11 @@ async def _http(profile: Profile, address: str, answers: _Answers) -> None:
 
 
 async def _icmp(address: str, answers: _Answers) -> None:
+    await echo(address)
+    answers.speaks("icmp")()
+
+
+async def echo(address: str) -> None:
     """Two echoes, one answer is enough. Raises ProbeFailed."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with Pinger(address, family) as pinger:
@@ -301,7 +306,6 @@ async def _icmp(address: str, answers: _Answers) -> None:
         await pinger.settle(ECHO_SECONDS)
         if not pinger.echoes.rtt_seconds:
             raise ProbeFailed(Operation.CONNECT, FailureKind.TIMEOUT, f"no echo within {ECHO_SECONDS:.0f} s")
-    answers.speaks("icmp")()
 
 
 async def _tcp(address: str, port: int, answers: _Answers) -> None:
@@ -321,15 +325,15 @@ def _port(table: dict[str, str], default: int) -> int:
 def access_of(given: dict[str, str]) -> Access:
     """Credentials with their secrets read from files, here in the worker and nowhere else. Raises ProbeFailed."""
     for key in ("auth_file", "priv_file"):
-        if len(_secret(given.get(key)) or "-" * SHORTEST_KEY) < SHORTEST_KEY:
+        if len(secret_of(given.get(key)) or "-" * SHORTEST_KEY) < SHORTEST_KEY:
             detail = f"{given[key]}: shorter than the {SHORTEST_KEY} characters that SNMPv3 needs"
             raise ProbeFailed(Operation.PREPARE, FailureKind.NOT_CONFIGURED, detail)
     return Access(
         version=given.get("version", "2c"),
-        community=_secret(given.get("community_file")) or "",
+        community=secret_of(given.get("community_file")) or "",
         user=given.get("user", ""),
-        auth_key=_secret(given.get("auth_file")),
-        priv_key=_secret(given.get("priv_file")),
+        auth_key=secret_of(given.get("auth_file")),
+        priv_key=secret_of(given.get("priv_file")),
         auth_protocol=given.get("auth_protocol", "sha"),
         priv_protocol=given.get("priv_protocol", "aes"),
     )
@@ -341,10 +345,10 @@ def _logins(spec: DeviceSpec) -> Iterator[tuple[str, str]]:
         for key, file in table.items():
             if key.endswith("_file"):
                 with contextlib.suppress(ProbeFailed):
-                    yield table.get("user", ""), _secret(file) or ""
+                    yield table.get("user", ""), secret_of(file) or ""
 
 
-def _secret(file: str | None) -> str | None:
+def secret_of(file: str | None) -> str | None:
     if file is None:
         return None
     try:

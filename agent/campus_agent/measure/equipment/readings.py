@@ -35,6 +35,13 @@ class Readings:
     failed: dict[str, Failure] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
 
+    @property
+    def values(self) -> dict[str, float | str]:
+        """Numbers and words together."""
+        values: dict[str, float | str] = dict(self.numbers)
+        values.update(self.words)
+        return values
+
     def fail(self, reading: str, detail: str, kind: FailureKind = FailureKind.PROTOCOL_ERROR) -> None:
         """A reading that could not be had; one that another protocol gave stays."""
         self.lack(reading, Failure(Operation.READ, kind, detail[:300]))

@@ -22,7 +22,17 @@ from campus_agent.measure.stream.packets import (
     unpack_sender,
 )
 
-Refusal = Literal["short", "long", "unauthenticated", "too_old", "replayed", "session_rate", "total_rate", "sessions"]
+Refusal = Literal[
+    "short",
+    "long",
+    "unauthenticated",
+    "too_old",
+    "replayed",
+    "session_rate",
+    "total_rate",
+    "sessions",
+    "address_sessions",
+]
 Source = tuple[str, int]
 
 MAX_PACKET_BYTES = 1472
@@ -37,6 +47,10 @@ class ReflectorLimits(NamedTuple):
     """How much one reflector lets itself be used. `burst` packets may come at once, as from a queue that a broken line held back."""
 
     sessions: int = 4000
+    address_sessions: int = 1000
+    """Of one address: whoever holds the key takes no more than a quarter of all; a county whose schools share an address fits in."""
+    displaced_seconds: float = 60.0
+    """When there is no room left, a session that was silent for so long makes room: a gateway sends 20 times a second."""
     idle_seconds: float = 900.0
     """REFWAIT of RFC 5357 section 4.2: a session without packets for so long is over."""
     session_packets_per_second: float = 100.0
@@ -116,8 +130,10 @@ class Reflector:
         self._ended: dict[int, tuple[int, int, float]] = {}
         """By session id, with a key: what a session had seen (time, number) and when it ended; a recording of it may be replayed for a day."""
         self._buckets: dict[str, Bucket] = {}
+        self._of_address: Counter[str] = Counter()
+        """How many sessions an address has."""
         self._total: Bucket | None = None
-        self._swept_at = 0.0
+        self._swept_at = self._displaced_at = 0.0
         self.refused: Counter[Refusal] = Counter()
         self.answered = 0
 
@@ -190,11 +206,16 @@ class Reflector:
         return sent_ns > newest_ns or sender.sequence > highest
 
     def _begin(self, name: tuple[str, int], sender: SenderPacket, source: Source, now: float) -> _Session:
-        if len(self._sessions) >= self._limits.sessions and now - self._swept_at >= 1.0:
-            self._sweep(now)
-        if len(self._sessions) >= self._limits.sessions:
-            raise _Refused("sessions")
         limits = self._limits
+        is_full = len(self._sessions) >= limits.sessions
+        if (is_full or self._of_address[source[0]] >= limits.address_sessions) and now - self._displaced_at >= 1.0:
+            self._displaced_at = now
+            self._sweep(now, limits.displaced_seconds)
+        if len(self._sessions) >= limits.sessions:
+            raise _Refused("sessions")
+        if self._of_address[source[0]] >= limits.address_sessions:
+            raise _Refused("address_sessions")
+        self._of_address[source[0]] += 1
         bucket = self._buckets.get(source[0]) if self._key is None else None
         if bucket is None:
             bucket = Bucket(limits.session_packets_per_second, limits.session_burst, now)
@@ -204,10 +225,11 @@ class Reflector:
         session.last_at = now
         return session
 
-    def _sweep(self, now: float) -> None:
-        """Forget the sessions that are over."""
+    def _sweep(self, now: float, silent_seconds: float | None = None) -> None:
+        """Forget the sessions that are over, or were silent for so long."""
         self._swept_at = now
-        ended = [name for name, each in self._sessions.items() if now - each.last_at > self._limits.idle_seconds]
+        silent = self._limits.idle_seconds if silent_seconds is None else silent_seconds
+        ended = [name for name, each in self._sessions.items() if now - each.last_at > silent]
         for name in ended:
             session, session_id = self._sessions.pop(name), name[1] & 0xFFFF
             if self._by_id.get(session_id) is session:
@@ -216,5 +238,5 @@ class Reflector:
                     self._ended[session_id] = _seen(session)
         self._ended = {name: seen for name, seen in self._ended.items() if now - seen[2] < MAX_AGE_NS / 1e9}
         if ended:
-            addresses = {name[0] for name in self._sessions}
-            self._buckets = {address: bucket for address, bucket in self._buckets.items() if address in addresses}
+            self._of_address = Counter(name[0] for name in self._sessions)
+            self._buckets = {address: each for address, each in self._buckets.items() if address in self._of_address}

@@ -5,6 +5,9 @@ None for a sheet that was never imported: the gateway keeps its own. What has no
 
 from datetime import date
 
+import msgspec
+
+from campus_collector.config import LessonStreamConfig
 from campus_collector.domain.inventory import Inventory, InventoryService
 from campus_collector.judge.policy import Policy
 from campus_wire.records import (
@@ -13,14 +16,17 @@ from campus_wire.records import (
     FetchedConfig,
     FetchedDevice,
     FetchedExpectation,
+    FetchedLessonStream,
     FetchedService,
     FetchedTimetable,
     FetchedUplink,
 )
 
 
-def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> FetchedConfig:
-    """What the school's gateway shall measure, by the rules in force on a day."""
+def config_for(
+    school: str, inventory: Inventory, policy: Policy, day: date, stream: LessonStreamConfig | None = None
+) -> FetchedConfig:
+    """What the school's gateway shall measure, by the rules in force on a day; `stream` is the same for all schools."""
     town = next((row.town for row in inventory.schools or () if row.id == school), None)
     required = _required(policy, "classroom_bandwidth", day)
     uplink = _required(policy, "uplink_bandwidth", day)
@@ -50,6 +56,7 @@ def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> 
         ],
         uplink=None if uplink is None else FetchedUplink(uplink),
         timetable=_timetable(school, inventory),
+        lesson_stream=None if stream is None else FetchedLessonStream(**msgspec.structs.asdict(stream)),
         policy_version=policy.version,
     )
 

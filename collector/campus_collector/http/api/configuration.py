@@ -35,4 +35,5 @@ class ConfigurationRoutes(Routes):
     def _encoded(self, school: str) -> bytes:
         month = self.service.today().replace(day=1)
         part = self.service.inventory.part_of(school)
-        return msgspec.json.encode(config_for(school, part, self.service.verdicts.policy, month))
+        policy, stream = self.service.verdicts.policy, self.service.config.lesson_stream
+        return msgspec.json.encode(config_for(school, part, policy, month, stream))

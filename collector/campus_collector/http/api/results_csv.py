@@ -1,15 +1,12 @@
 """Results as a table for a spreadsheet program: one row a result, one column a figure, with its unit in the heading."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 
 from campus_base.language import Language
 from campus_base.messages import Message, message, pmessage
-from campus_base.text import printable
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
-from campus_collector.ledger.table import escape_formula
+from campus_collector.http.csv_rows import BOM, Cell, csv_row
 from campus_collector.store.stored import decode_stored
 from campus_wire.bandwidth import line_rate_of
 from campus_wire.records import (
@@ -26,7 +23,6 @@ from campus_wire.records import (
     kind_of,
 )
 
-Cell = str | int | float | bool | None
 HEADINGS: tuple[Message, ...] = (
     message("school"),
     message("subject"),
@@ -53,27 +49,17 @@ HEADINGS: tuple[Message, ...] = (
     message("link speed of the port (bit/s)"),
     message("readings"),
     pmessage("of a result", "id"),
+    message("test server"),
 )
 
 
 def csv_lines(raws: Iterable[bytes], language: Language) -> Iterator[bytes]:
     """UTF-8 with BOM, line by line; no cell begins like a formula. What today's contract cannot read is left out."""
-    yield b"\xef\xbb\xbf" + _line([heading.in_(language) for heading in HEADINGS])
+    yield BOM + csv_row([heading.in_(language) for heading in HEADINGS])
     for raw in raws:
         result = decode_stored(raw)
         if result is not None:
-            yield _line(_cells(result, language))
-
-
-def _line(cells: Iterable[Cell]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerow([_safe(cell) for cell in cells])
-    return out.getvalue().encode()
-
-
-def _safe(cell: Cell) -> Cell:
-    """Figures stay figures; a text is never calculated, and stays on its line."""
-    return escape_formula(printable(cell).replace("\n", " ")) if isinstance(cell, str) else cell
+            yield csv_row(_cells(result, language))
 
 
 def _cells(result: AnyResult, language: Language) -> list[Cell]:
@@ -96,6 +82,7 @@ def _cells(result: AnyResult, language: Language) -> list[Cell]:
         result.record.speed_bits_per_second if isinstance(result, PortResult) and result.record is not None else None,
         _readings(result),
         result.id,
+        throughput.server if throughput is not None else None,
     ]
 
 

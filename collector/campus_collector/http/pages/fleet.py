@@ -1,89 +1,87 @@
-"""GET /fleet: every gateway with its version, its last report, what waits on it and what is wrong with it; those with most warnings first."""
+"""GET /fleet: every gateway with its version, its last report, what waits on it, which classrooms it reaches and what is wrong with it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from campus_base.figures import percent
 from campus_base.language import Language
-from campus_base.messages import Message, message, pmessage
-from campus_collector.domain.agents import Agent
-from campus_collector.domain.chain import ReceiptMismatch
-from campus_collector.domain.schools import School
+from campus_base.messages import Message, message
 from campus_collector.domain.space import Space
-from campus_collector.http.pages.paging import page_of, requested_page
+from campus_collector.http.auth.scope import ReadScope, scope_of
+from campus_collector.http.csv_rows import csv_file
+from campus_collector.http.pages.endpoints import endpoints_by_school, total_kinds
+from campus_collector.http.pages.gateways import STATE_WORDS, Gateway, gateway_row, gateways
+from campus_collector.http.pages.paging import page_of, query_with, requested_page
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
-from campus_collector.http.pages.words import (
-    IDENTITY_SHARED_WORDS,
-    WORDS,
-    age_words,
-    ago_words,
-    config_problem_words,
-    size_words,
-)
-from campus_collector.http.routes import page_at
+from campus_collector.http.pages.upgrade_waves import upgrade_waves
+from campus_collector.http.pages.words import WORDS, size_words
+from campus_collector.http.query import choices, language_of, must_be_known
+from campus_collector.http.responses import bad_value, in_thread
+from campus_collector.http.routes import Operation, page_at
 from campus_collector.http.school_view import schools_in
 from campus_collector.store.compaction import CompactionStatus
-from campus_wire.records import AgentState
-from campus_wire.version import VERSION, release_of
+from campus_wire.version import VERSION
 
-TOKEN_SOON = timedelta(days=14)
-MISMATCH_SHOWN = timedelta(days=30)
-MAX_CLOCK_OFFSET_SECONDS = 60
 MANY_DAYS = 10 * 365
 YEARS = message("more than ten years")
 NONE_YET = message("not known yet")
-
-
-class VersionStatus(Enum):
-    """How an agent's version compares with the collector's, in words."""
-
-    CURRENT = message("current")
-    BEHIND = message("served; update it soon")
-    TOO_OLD = message("older than the collector promises to serve: update it")
-    AHEAD = message("newer than the collector: update the collector")
-    UNKNOWN = pmessage("version", "not told")
+MOST_LETTERS = 40
+"""No version is longer."""
+NEVER = "-"
+"""In place of a version: of those that never reported any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """A row of the table. `warnings` are in the order of what to do first."""
+class GatewayFilter:
+    """A selection; "": whatever."""
 
-    school: str
-    name: str
     town: str
+    state: str
     version: str
-    version_status: str
-    system: str
-    last_report: str
-    pending: int | None
-    warnings: tuple[str, ...]
+
+    def fits(self, gateway: Gateway) -> bool:
+        version = gateway.version or NEVER
+        return (
+            self.town in ("", gateway.school.town)
+            and self.version in ("", version)
+            and (not self.state or gateway.fits(self.state))
+        )
+
+
+def requested_gateways(request: Request) -> GatewayFilter:
+    """The selection in a query. Raises HttpProblem 400."""
+    query = request.query_params
+    state = query.get("state") or ""
+    if state and state not in STATE_WORDS:
+        raise bad_value("state", state, choices(STATE_WORDS))
+    return GatewayFilter(query.get("town") or "", state, (query.get("version") or "")[:MOST_LETTERS])
 
 
 class FleetPage(PageRoutes):
     @page_at("/fleet", "Every gateway with its version and state")
     async def fleet(self, request: Request) -> Response:
+        """All, or those of a town, a state or a version."""
         requested_page(request)
+        wanted = requested_gateways(request)
 
         def make(page: Page) -> Answer:
-            store = self.service.store
-            rows = gateways(
-                schools_in(self.service, page.scope.town),
-                store.agents.all(),
-                store.tokens.expiries(),
-                datetime.now(UTC),
-                page.language,
-                {mismatch.school: mismatch for mismatch in store.chain.mismatches()},
-            )
-            versions = Counter(row.version or message("never reported").in_(page.language) for row in rows)
+            store, now = self.service.store, datetime.now(UTC)
+            must_be_known(self.service, page.scope, None, wanted.town or None)
+            every = self._gateways(page.scope, now)
+            shown = page_of([gateway for gateway in every if wanted.fits(gateway)], request)
             return page.render(
                 "fleet.html",
-                shown=page_of(rows, request),
-                versions=sorted(versions.items(), reverse=True),
+                shown=shown.with_rows([gateway_row(gateway, now, page.language) for gateway in shown.rows]),
+                has_waves=any(gateway.wave is not None for gateway in every),
+                counts=_counts(page, every),
+                wanted=wanted,
+                choices=_choices(page, every),
+                csv=query_with(request, drop=("page",)),
                 collector_version=VERSION,
                 space=() if page.scope.town else space_facts(store.sizes.space(self.service.today()), page.language),
                 test_server=capacity_words(self.service.config.slot_bits_per_second).in_(page.language),
@@ -91,6 +89,108 @@ class FleetPage(PageRoutes):
             )
 
         return await self.answer(request, make)
+
+    @Operation("GET", "/fleet.csv", "The same list as a file", answer=("text/csv",), refusals=(400, 404, 503))
+    async def fleet_csv(self, request: Request) -> Response:
+        """With the same selection, all of it."""
+        wanted, language = requested_gateways(request), language_of(request)
+
+        def work() -> Response:
+            scope, now = scope_of(request), datetime.now(UTC)
+            must_be_known(self.service, scope, None, wanted.town or None)
+            fitting = [gateway for gateway in self._gateways(scope, now) if wanted.fits(gateway)]
+            headings = [heading.in_(language) for heading in CSV_HEADINGS]
+            return csv_file("fleet.csv", headings, (_csv_row(gateway, now, language) for gateway in fitting), language)
+
+        return await in_thread(work)
+
+    def _gateways(self, scope: ReadScope, now: datetime) -> list[Gateway]:
+        """Of all schools that a reader may see; each table is read once."""
+        store, service = self.service.store, self.service
+        schools, agents = schools_in(service, scope.town), store.agents.all()
+        short = service.verdicts.short_verdicts(service.verdicts.this_month(), [school.id for school in schools])
+        return gateways(
+            schools,
+            agents,
+            store.tokens.expiries(),
+            now,
+            endpoints_by_school(agents, short),
+            {mismatch.school: mismatch for mismatch in store.chain.mismatches()},
+            upgrade_waves(service),
+        )
+
+
+CSV_HEADINGS: tuple[Message, ...] = (
+    message("school"),
+    message("name"),
+    message("town"),
+    message("version"),
+    message("system"),
+    message("last report (UTC)"),
+    message("clock offset (s)"),
+    message("results that wait on it"),
+    message("free on its disk (bytes)"),
+    message("classrooms by what answers there"),
+    message("classrooms that never answer"),
+    message("upgrade wave"),
+    message("warnings"),
+)
+
+
+def _csv_row(gateway: Gateway, now: datetime, language: Language) -> list[str | int | float | None]:
+    state, row = gateway.state, gateway_row(gateway, now, language)
+    reported = gateway.agent.last_report_at if gateway.agent is not None else None
+    return [
+        row.school,
+        row.name,
+        row.town,
+        row.version,
+        row.system,
+        reported.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if reported else None,
+        state.clock_offset_seconds if state is not None else None,
+        row.pending,
+        state.disk_free_bytes if state is not None else None,
+        "; ".join(f"{words} {number}" for _, words, number in row.endpoints),
+        row.asleep,
+        row.wave,
+        "; ".join(row.warnings),
+    ]
+
+
+def _counts(page: Page, every: Sequence[Gateway]) -> list[tuple[str, str, str]]:
+    """Figures of the whole fleet: what, how many, and the query or path that lists them ("": none)."""
+    states = Counter(gateway.report for gateway in every)
+    facts = [(STATE_WORDS[state].in_(page.language), str(states[state]), f"?state={state}") for state in states]
+    facts.append((page.words("needs_a_hand"), str(sum(bool(each.warnings) for each in every)), "?state=warnings"))
+    by_school = {gateway.school.id: gateway.endpoints for gateway in every}.values()
+    kinds = total_kinds(by_school)
+    classrooms = f"{page.service.config.root_path}/fleet/classrooms"
+    facts += [(words.in_(page.language), str(number), f"{classrooms}?kind={kind}") for kind, words, number in kinds]
+    asleep, covered, judged = (sum(getattr(of, name) for of in by_school) for name in ("asleep", "covered", "judged"))
+    facts.append((page.words("rooms_asleep"), str(asleep), f"{classrooms}?asleep=1"))
+    if judged:
+        share = page.words("share_of", share=percent(covered / judged), count=covered, judged=judged)
+        facts.append((page.words("rooms_covered"), share, f"{page.service.config.root_path}/unmeasured"))
+    return facts
+
+
+def _choices(page: Page, every: Sequence[Gateway]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """The lists of the form: key, heading, values with their words."""
+    towns = {gateway.school.town: gateway.school.town_name or gateway.school.town for gateway in every}
+    versions = Counter(gateway.version or NEVER for gateway in every)
+    never = STATE_WORDS["never"].in_(page.language)
+    return [
+        ("town", page.words("town"), sorted(towns.items())),
+        ("state", page.words("state"), [(state, words.in_(page.language)) for state, words in STATE_WORDS.items()]),
+        (
+            "version",
+            page.words("version"),
+            [
+                (each, f"{never if each == NEVER else each} ({versions[each]})")
+                for each in sorted(versions, reverse=True)
+            ],
+        ),
+    ]
 
 
 def space_facts(space: Space, language: Language) -> list[tuple[str, str]]:
@@ -125,108 +225,6 @@ def compaction_words(status: CompactionStatus | None) -> Iterator[Message]:
     for aside in status.set_aside:
         school = aside.school
         yield message("{school}: its older results do not fit their chain: run campus-collector verify", school=school)
-
-
-def version_status(version: str, collector_version: str = VERSION) -> VersionStatus:
-    """A collector serves agents of its own release and of the one before it."""
-    theirs, ours = release_of(version), release_of(collector_version)
-    if theirs is None or ours is None:
-        return VersionStatus.UNKNOWN
-    if theirs == ours:
-        return VersionStatus.CURRENT
-    if theirs > ours:
-        return VersionStatus.AHEAD
-    return VersionStatus.BEHIND if theirs == (ours[0], ours[1] - 1) else VersionStatus.TOO_OLD
-
-
-def gateways(
-    schools: Iterable[School],
-    agents: Iterable[Agent],
-    expiries: Mapping[str, datetime],
-    now: datetime,
-    language: Language,
-    mismatches: Mapping[str, ReceiptMismatch] | None = None,
-) -> list[Gateway]:
-    """A row for each agent, and for each school that never had one; those with most warnings first."""
-    by_school: dict[str, list[Agent]] = {}
-    for agent in agents:
-        by_school.setdefault(agent.school, []).append(agent)
-    rows = [
-        _gateway(school, agent, expiries.get(school.id), now, language, (mismatches or {}).get(school.id))
-        for school in schools
-        for agent in by_school.get(school.id, [None])
-    ]
-    return sorted(rows, key=lambda row: (-len(row.warnings), row.school))
-
-
-def _gateway(
-    school: School,
-    agent: Agent | None,
-    expires: datetime | None,
-    now: datetime,
-    language: Language,
-    mismatch: ReceiptMismatch | None,
-) -> Gateway:
-    state = agent.state if agent is not None else None
-    reported = agent.last_report_at if agent is not None else None
-    warnings = [
-        *_report_warnings(agent, reported, now),
-        *_mismatch_warnings(mismatch, now),
-        *_state_warnings(state, expires, now),
-    ]
-    return Gateway(
-        school.id,
-        school.name,
-        school.town_name or school.town,
-        state.version if state is not None else "",
-        _status_of(state).value.in_(language),
-        state.os if state is not None else "",
-        (ago_words((now - reported).total_seconds()) if reported else message("never")).in_(language),
-        state.spool_pending_results if state is not None else None,
-        tuple(warning.in_(language) for warning in warnings),
-    )
-
-
-def _status_of(state: AgentState | None) -> VersionStatus:
-    return VersionStatus.UNKNOWN if state is None else version_status(state.version)
-
-
-def _report_warnings(agent: Agent | None, reported: datetime | None, now: datetime) -> Iterator[Message]:
-    if agent is not None and agent.is_shared(now):
-        yield IDENTITY_SHARED_WORDS
-    if agent is None or reported is None:
-        yield message("never reported")
-    elif not agent.is_up(now):
-        age = age_words((now - reported).total_seconds())
-        yield message("silent for {age}", age=age)
-
-
-def _mismatch_warnings(mismatch: ReceiptMismatch | None, now: datetime) -> Iterator[Message]:
-    if mismatch is not None and now - mismatch.noticed_at < MISMATCH_SHOWN:
-        day, count, ours = mismatch.noticed_at.date(), mismatch.sequence, mismatch.our_sequence
-        yield message(
-            "{day}: its receipt for {count} results does not fit the chain here ({ours}): ask IT staff to verify it",
-            day=day,
-            count=count,
-            ours=ours,
-        )
-
-
-def _state_warnings(state: AgentState | None, expires: datetime | None, now: datetime) -> Iterator[Message]:
-    problem = config_problem_words(state) if state is not None else None
-    if problem is not None:
-        yield message("configuration: {config_problem_en}", config_problem_en=problem)
-    if expires is not None and expires - now < TOKEN_SOON:
-        day = expires.date()
-        yield message("token ends on {day}", day=day)
-    if _status_of(state) in (VersionStatus.TOO_OLD, VersionStatus.AHEAD):
-        yield _status_of(state).value
-    if state is not None and state.spool_dropped_results_total:
-        count = state.spool_dropped_results_total
-        yield message("{count} results were dropped", count=count)
-    offset = (state.clock_offset_seconds if state is not None else None) or 0.0
-    if abs(offset) > MAX_CLOCK_OFFSET_SECONDS:
-        yield message("clock {offset:+.0f} s off", offset=offset)
 
 
 def capacity_words(bits_per_second: float) -> Message:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from campus_base.dates import NotADay, parse_day
 from campus_base.language import Language
-from campus_base.messages import Message
+from campus_base.messages import Message, message
 from campus_collector.domain.days import day_words, importable
 from campus_collector.domain.inventory import Inventory, Upload, within
 from campus_collector.http.auth.scope import require_county_admin, scope_of
@@ -30,6 +30,7 @@ from campus_collector.inventory.write import as_xlsx
 from campus_collector.report.forms.render import MEDIA_TYPES
 from campus_collector.store.errors import Conflict
 
+SIMULATED = message("invented for a demonstration")
 SHOWN_IMPORTS = 20
 
 
@@ -151,7 +152,7 @@ class InventoryPages(PageRoutes):
             (
                 entry.version,
                 entry.imported_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if entry.imported_at else "",
-                entry.imported_by,
+                SIMULATED.in_(language) if entry.imported_by == "simulate" else entry.imported_by,
                 entry.effective_from.astimezone(zone).date() if entry.effective_from else "",
                 _count_words(entry.changes, language),
             )

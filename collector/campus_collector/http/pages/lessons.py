@@ -24,6 +24,7 @@ from campus_collector.judge.lesson_minutes import (
     quality_of,
     spans_of,
 )
+from campus_collector.judge.lesson_use import USES
 from campus_collector.judge.month import Month, month_of_day, start_of_day
 from campus_collector.judge.policy import HoursOfDay, MinuteLimits, Policy
 from campus_collector.judge.rules import interruptions_alone, interruptions_of, planned_at, stream_record
@@ -70,6 +71,9 @@ class LessonsPage:
     more_interruptions: int
     worst: str
     worst_path: str
+    use_title: str
+    use: str
+    """"" where no recorder told of its use in the month."""
 
 
 class LessonsModel:
@@ -85,7 +89,7 @@ class LessonsModel:
         return self._service.today()
 
     def page(self, day: date) -> LessonsPage:
-        """Two reads: the month's results of the stream, and its interruptions that came alone."""
+        """The month's results of the stream, its interruptions that came alone, and what its recorders told."""
         month = month_of_day(day, self._zone)
         policy = self._service.verdicts.policy
         lessons = self._service.verdicts.lessons(self._school.id, month)
@@ -122,7 +126,21 @@ class LessonsModel:
             more,
             worst,
             worst_path,
+            self._reader.words("room_use", month=str(month)),
+            self._use(month),
         )
+
+    def _use(self, month: Month) -> str:
+        """How the recording rooms were used in the month's lessons; "" where no recorder told."""
+        devices = [device for _, device in self._service.store.results.devices(self._school.id)]
+        if not devices:
+            return ""
+        now = datetime.now(self._zone)
+        use = self._service.verdicts.lesson_use(self._school.id, devices, month.first_day, month.last_day, now)
+        if not use.rooms:
+            return ""
+        counts = {name: getattr(use, name) for name in ("timetabled", *USES, "unknown")}
+        return self._reader.words("room_use_is", **counts)
 
     def _counted(self, policy: Policy, hours: Sequence[HoursOfDay], month: Month) -> LessonTime:
         """The minutes that a verdict counts too: without exempt days and announced maintenance."""

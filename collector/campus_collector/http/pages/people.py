@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from campus_collector.domain.people import Person, screen_of
+from campus_collector.domain.people import Person, is_screen, screen_of
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth.passwords import hash_of, policy_violation, verify
 from campus_collector.http.auth.scope import require_county_admin
@@ -17,8 +17,11 @@ from campus_collector.http.query import language_of
 from campus_collector.http.responses import MOST_SHOWN_LETTERS, HttpProblem, in_thread
 from campus_collector.http.routes import form_at, page_at
 from campus_collector.ledger.listing import event_words
+from campus_collector.store.errors import Conflict
+from campus_wire.digits import ascii_integer
 
 SHOWN_EVENTS = 200
+MAX_LINKS = 10**9
 """The person whose token opens the office's screen; of a town: with its id."""
 
 
@@ -58,25 +61,29 @@ class PeoplePages(PageRoutes):
 
     @form_at("/people", "Make a link that opens the office's screen")
     async def wall_link(self, request: Request) -> Response:
-        """Of the whole county or a town; the link of before stops. Its token is that of a viewer of its own, whom `person revoke` refuses."""
+        """Of the whole county or a town, once for each page that was loaded; the link of before stops. Its token is that of a viewer of its own, whom `person revoke` refuses."""
         form = await read_form(request)
         admin = await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
         require_county_admin(admin)
         town = form.get("town", "")
         person = screen_of(town)
-        token = await in_thread(self._new_wall_token, person, admin.name)
+        changes = ascii_integer(form.get("links", ""), MAX_LINKS)
+        try:
+            token = await in_thread(self._new_wall_token, person, admin.name, changes)
+        except Conflict:
+            return await self._people(request, refusal=WORDS["wall_twice"].in_(language_of(request)))
         return await self._people(request, f"{self.public_address(request)}/wall?token={token}", person.name)
 
-    def _new_wall_token(self, person: Person, by: str) -> str:
-        """The token of before is refused from now on. Raises HttpProblem 404 for an unknown town."""
+    def _new_wall_token(self, person: Person, by: str, changes: int | None) -> str:
+        """The token of before is refused from now on. Raises HttpProblem 404 for an unknown town, Conflict for a form that was sent before."""
         store, now = self.service.store, datetime.now(UTC)
         if person.town and person.town not in {school.town for school in store.schools.all()}:
             raise HttpProblem(404, "No such town", person.town[:MOST_SHOWN_LETTERS])
         token = new_token()
-        store.people.put(person, now, by, token_hash(token))
+        store.people.put_screen(person, now, by, token_hash(token), -1 if changes is None else changes)
         return token
 
-    async def _people(self, request: Request, wall_link: str = "", wall_name: str = "") -> Response:
+    async def _people(self, request: Request, wall_link: str = "", wall_name: str = "", refusal: str = "") -> Response:
         """`wall_link` is a link that was just made: it is shown only once."""
         store, zone, now = self.service.store, self.service.config.timezone, datetime.now(UTC)
 
@@ -84,7 +91,17 @@ class PeoplePages(PageRoutes):
             events = store.ledger.events(limit=SHOWN_EVENTS)
             return page.render(
                 "people.html",
-                accounts=[(account, account.locked(now)) for account in store.people.all()],
+                409 if refusal else 200,
+                links=store.people.screen_changes(),
+                refusal=refusal,
+                accounts=[
+                    (
+                        account,
+                        page.words("wall") if is_screen(account.person) else account.person.name,
+                        account.locked(now),
+                    )
+                    for account in store.people.all()
+                ],
                 towns={school.town: school.town_name or school.town for school in store.schools.all()},
                 wall_link=wall_link,
                 wall_name=wall_name,

@@ -22,7 +22,7 @@ from campus_collector.http.routes import Routes
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import DataStatus
-from campus_collector.store.errors import StoreUnavailable
+from campus_collector.store.errors import ArchiveLost, StoreUnavailable
 from campus_collector.tls.served import ends_soon
 
 LANGUAGE_COOKIE_SECONDS = 365 * 86_400
@@ -136,6 +136,8 @@ class PageRoutes(Routes):
 
         try:
             status, html = await asyncio.to_thread(work)
+        except ArchiveLost as error:
+            status, html = Page(service, request, language, None).message(503, error.in_(language))
         except StoreUnavailable:
             status, html = Page(service, request, language, None).message(503, WORDS["unavailable"].in_(language))
         response = HTMLResponse(html, status)

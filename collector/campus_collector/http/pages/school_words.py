@@ -51,6 +51,13 @@ SCHOOL_WORDS: dict[str, Message] = {
     "no_timetable": message("The school has no timetable in the inventory: school hours stand for its lessons."),
     "worst_lesson": message("Worst lesson of the month"),
     "worst_lesson_is": message("{day} {span}: {bad} of {observed} minutes bad"),
+    "room_use": message("Use of recording rooms in {month}"),
+    "room_use_is": message(
+        "Of {timetabled} timetabled lessons {recorded} were recorded, in {streamed} others a stream flowed, in {unused} neither; of {unknown} nothing is known."
+    ),
+    "room_use_note": message(
+        "By what recorders tell: whether they record, and whether a stream flows. A stream that flows does not prove that a class was held. No target is judged by it."
+    ),
     "day_before": message("Day before"),
     "day_after": message("Day after"),
     "interruptions_of_day": message("Interruptions of one second and more"),

@@ -69,11 +69,16 @@ WORDS: dict[str, Message] = {
         "Rates are line rates: what the line carries with all its headers. A contract is compared with the slower direction of"
         " the newest valid test, with the tolerance of the policy; the month's verdict is by the target."
     ),
-    "unmeasured": message("Classrooms not measured"),
-    "unmeasured_count": message("{count} of {judged}; measured: {share}"),
+    "unmeasured": message("Classrooms with too few tests"),
+    "unmeasured_hint": message(
+        "A classroom gets a verdict when it has enough valid tests on enough days; without, it counts as not met. The most frequent reason comes first."
+    ),
+    "without_valid": message("of these without any valid test"),
+    "valid_tests": message("Valid tests"),
+    "unmeasured_count": message("{count} of {judged}; enough tests: {share}"),
     "why": message("Why"),
     "what_to_do": message("What to do"),
-    "all_measured": message("Every classroom has at least one valid test this month."),
+    "all_measured": message("Every classroom has enough valid tests in this month."),
     "all_reasons": message("all reasons"),
     "schools_count_rooms": message("{count} classrooms"),
     "wall": message("The office's screen"),
@@ -82,6 +87,9 @@ WORDS: dict[str, Message] = {
     ),
     "wall_make": message("Make a link"),
     "wall_made": message("Open this on the screen. It is shown only now."),
+    "wall_twice": message(
+        "Nothing was changed: this form was sent before, or somebody else made a link meanwhile; that link is the valid one. If it is lost, make another here."
+    ),
     "wall_end": message("To end it without making another:"),
     "wall_gateways": message("Gateways silent for a day: {silent} of {count}"),
     "none_ticked": message("Tick at least one problem first."),
@@ -197,7 +205,25 @@ WORDS: dict[str, Message] = {
         " capacity_bits_per_second), up to {gigabytes} GB an hour. It must serve as much: campus-agent"
         " respond --capacity {capacity}; without --capacity it refuses after 10 GB an hour."
     ),
-    "fleet_versions": message("Versions, and how many gateways have them"),
+    "needs_a_hand": message("Gateways that need a hand"),
+    "endpoint": message("Tested by"),
+    "endpoints": message("What classrooms are tested by"),
+    "rooms_asleep": message("Classrooms that never answer"),
+    "room_asleep": message("has never answered this month"),
+    "only_these": message("only these"),
+    "asleep_count": message("{count} never answer"),
+    "asleep_hint": message(
+        "A classroom never answers when all its tests of this month, made in school hours, met a machine that was off or unplugged."
+        " Have it switched on for one lesson, check its network cable, or correct its address in the inventory."
+    ),
+    "rooms_covered": message("Classrooms with enough valid tests"),
+    "share_of": message("{share} ({count} of {judged})"),
+    "clock": message("Clock"),
+    "disk_free": message("Free on its disk"),
+    "upgrade_wave": message("Upgrade"),
+    "no_gateway_fits": message("No gateway fits this selection."),
+    "no_rooms_fit": message("No classroom fits this selection."),
+    "all_schools": message("all schools"),
     "fleet_own": message("collector {version}"),
     "warnings": message("Needs a hand"),
     "no_warnings": message("nothing"),
@@ -405,7 +431,7 @@ WORDS: dict[str, Message] = {
     "version": message("Agent version"),
     "identity": message("Identity"),
     "config_problem": message("Refused the collector's configuration"),
-    "all_well": message("nothing to do"),
+    "all_well": message("nothing open"),
     "not_met_count": message("{count} not met"),
     "insufficient_count": message("{count} with too little data"),
     "empty_title": message("No school has reported yet"),

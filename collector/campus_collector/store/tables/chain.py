@@ -9,8 +9,10 @@ from datetime import datetime
 from hashlib import sha256
 
 from campus_collector.domain.chain import Checkpoint, Leaf, ReceiptMismatch
+from campus_collector.store.archive.removed import ArchivedPlaces, ArchivedResults
 from campus_collector.store.columns import among, bytes_of, id_text, micros, moment
 from campus_collector.store.database import Database
+from campus_collector.store.errors import ArchiveLost
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults
@@ -29,9 +31,10 @@ MAX_MISMATCHES = 10
 class ChainTable(TableGroup):
     """Checkpoints, the leaves between them, and receipts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, archived: ArchivedResults) -> None:
         super().__init__(database)
         self._unpacked = UnpackedResults(database)
+        self._archived = archived
 
     def checkpoints(self, school: str) -> list[Checkpoint]:
         """A school's, oldest first."""
@@ -75,7 +78,8 @@ class ChainTable(TableGroup):
         return {school: int(sequence) for school, sequence in rows if sequence is not None}
 
     def leaves(self, school: str) -> Iterator[Leaf]:
-        """Every place of the chain with the bytes that are stored for it, in order; None: the result is not there any more, or damaged.
+        """Every place of the chain with the bytes that are stored for it, also of results that have left the database, in order; None: the result
+        is not there any more, or damaged.
 
         Results of before the chain began come first, with sequence 0.
         """
@@ -97,12 +101,17 @@ class ChainTable(TableGroup):
         )
         # both in the same order, the places begun first: a result that arrives meanwhile is beyond the last place
         place, result = next(places, None), next(results, None)
+        archived = self._archived.places(school)
         while place is not None:
             sequence = _sequence(place[0])
             while result is not None and result[0] < sequence:
                 result = next(results, None)
             row = result[1:] if result is not None and result[0] == place[0] else None
-            yield _leaf(sequence, id_text(place[1]), row)
+            yield (
+                _leaf(sequence, id_text(place[1]), row)
+                if row
+                else _archived_leaf(archived, sequence, id_text(place[1]))
+            )
             place = next(places, None)
 
     def _unpacked_leaves(self, school: str) -> Generator[Leaf, None, int | None]:
@@ -191,6 +200,15 @@ def _leaf(sequence: int, result_id: str, row: Row | None) -> Leaf:
         return Leaf(max(sequence, 0), result_id, unpack(bytes_of(row[0])), filed=row[1:])
     except DamagedResult as error:
         return Leaf(max(sequence, 0), result_id, None, damage=str(error))
+
+
+def _archived_leaf(archived: ArchivedPlaces, sequence: int, result_id: str) -> Leaf:
+    """Of a place whose result is not in the database: it may have left it."""
+    try:
+        row = archived.at(sequence)
+    except ArchiveLost as error:
+        return Leaf(max(sequence, 0), result_id, None, lost=error.month)
+    return _leaf(sequence, result_id, None if row is None else (row.packed, row.subject, row.kind, row.started_at))
 
 
 def _sequence(stored: object) -> int:

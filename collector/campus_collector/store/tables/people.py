@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from campus_collector.domain.people import Account, Person
+from campus_collector.domain.people import SCREEN_PREFIX, Account, Person
 from campus_collector.domain.problem import Event, What
 from campus_collector.store.columns import micros, moment_or_none
 from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.ledger import append_event
 from campus_collector.store.tables.table import TableGroup, fields, in_commit
 from campus_collector.store.tables.totals import add_total
-from campus_collector.store.transport import Params, Row, Transaction
+from campus_collector.store.transport import Params, Queryable, Row, Transaction
 
 _COLUMNS = "name, role, town, generation, token_hash IS NOT NULL, password, identity, failures, locked_until, revoked_at, sessions"
 MAX_SESSIONS = 20
@@ -55,28 +55,20 @@ class PeopleTable(TableGroup):
         identity: str | None = None,
     ) -> None:
         """Let a person in with a role; what is given replaces what proved them before, what is None stays. Raises IdentityConflict."""
-        _require_free_identity(transaction, person.name, identity)
-        given = {"token": token_hash, "password": password, "identity": identity}
-        row = fields(person, "name", "role", "town") | given | {"created_at": micros(now)}
-        # who comes back proves it anew; the generation goes on, or old sessions would be theirs
-        transaction.execute(
-            "UPDATE person SET token_hash = NULL, password = NULL, identity = NULL, revoked_at = NULL, created_at = :created_at"
-            " WHERE name = :name AND revoked_at IS NOT NULL",
-            row,
-        )
-        transaction.execute(
-            "INSERT INTO person (name, role, town, token_hash, password, identity, created_at)"
-            " VALUES (:name, :role, :town, :token, :password, :identity, :created_at)"
-            " ON CONFLICT (name) DO UPDATE SET role = excluded.role, town = excluded.town,"
-            " token_hash = coalesce(excluded.token_hash, person.token_hash),"
-            " password = coalesce(excluded.password, person.password),"
-            " identity = coalesce(excluded.identity, person.identity),"
-            " generation = person.generation + 1, failures = 0, locked_until = NULL",
-            row,
-        )
-        values = {"person": person.name, "role": person.role, "town": person.town}
-        values["proof"] = ", ".join(name for name, value in given.items() if value is not None)
-        _note(transaction, now, by, "person_admitted", values)
+        _put(transaction, person, now, by, token_hash, password, identity)
+
+    def screen_changes(self) -> int:
+        """How often a link of an office's screen was made or ended."""
+        return _screen_changes(self._database)
+
+    @in_commit
+    def put_screen(
+        self, transaction: Transaction, person: Person, now: datetime, by: str, token_hash: bytes, changes: int
+    ) -> None:
+        """A new link of an office's screen, for one who saw so many `changes` of such links. Raises Conflict when there was another since."""
+        if _screen_changes(transaction) != changes:
+            raise Conflict
+        _put(transaction, person, now, by, token_hash, None, None)
 
     def set_password(self, name: str, password: str, now: datetime, by: str) -> bool:
         """Another password; sessions and the lock end. Is there such a person?"""
@@ -156,6 +148,45 @@ class PeopleTable(TableGroup):
         sql = f"SELECT {_COLUMNS} FROM person WHERE {column} = :value AND revoked_at IS NULL"
         row = self._database.first(sql, {"value": value})
         return _account(row) if row else None
+
+
+def _put(
+    transaction: Transaction,
+    person: Person,
+    now: datetime,
+    by: str,
+    token_hash: bytes | None,
+    password: str | None,
+    identity: str | None,
+) -> None:
+    _require_free_identity(transaction, person.name, identity)
+    given = {"token": token_hash, "password": password, "identity": identity}
+    row = fields(person, "name", "role", "town") | given | {"created_at": micros(now)}
+    # who comes back proves it anew; the generation goes on, or old sessions would be theirs
+    transaction.execute(
+        "UPDATE person SET token_hash = NULL, password = NULL, identity = NULL, revoked_at = NULL, created_at = :created_at"
+        " WHERE name = :name AND revoked_at IS NOT NULL",
+        row,
+    )
+    transaction.execute(
+        "INSERT INTO person (name, role, town, token_hash, password, identity, created_at)"
+        " VALUES (:name, :role, :town, :token, :password, :identity, :created_at)"
+        " ON CONFLICT (name) DO UPDATE SET role = excluded.role, town = excluded.town,"
+        " token_hash = coalesce(excluded.token_hash, person.token_hash),"
+        " password = coalesce(excluded.password, person.password),"
+        " identity = coalesce(excluded.identity, person.identity),"
+        " generation = person.generation + 1, failures = 0, locked_until = NULL",
+        row,
+    )
+    values = {"person": person.name, "role": person.role, "town": person.town}
+    values["proof"] = ", ".join(name for name, value in given.items() if value is not None)
+    _note(transaction, now, by, "person_admitted", values)
+
+
+def _screen_changes(reader: Queryable) -> int:
+    key = {"first": SCREEN_PREFIX, "last": f"{SCREEN_PREFIX}\uffff"}
+    row = reader.first("SELECT sum(generation + 1) FROM person WHERE name >= :first AND name < :last", key)
+    return int(row[0] or 0) if row else 0
 
 
 def _account(row: Row) -> Account:

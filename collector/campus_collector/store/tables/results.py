@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from campus_collector.domain.results import Latest, StoredResult
+from campus_collector.store.archive.removed import ArchivedResults
 from campus_collector.store.columns import among, bytes_of, id_octets, id_text, micros, rows_of, where
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
@@ -37,9 +39,10 @@ _OF_SUBJECT = _OF_SCHOOL + " AND s.subject = :subject AND s.kind = :kind" + _IN_
 class ResultTable(TableGroup):
     """Stored results, as bytes and decoded. What stores them: `store.batches`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, archived: ArchivedResults) -> None:
         super().__init__(database)
         self._unpacked = UnpackedResults(database)
+        self._archived = archived
 
     def latest(self, school: str | None = None, subject: str | None = None) -> list[Latest]:
         """The newest results of all subjects, of one school's, or of one subject of it; one record a subject and kind."""
@@ -55,6 +58,15 @@ class ResultTable(TableGroup):
                 ok = self._decoded_latest(school_id, ok_packed) if ok_packed else None
                 newest.append(Latest(school_id, subject_id, kind, anything, ok))
         return newest
+
+    def devices(self, school: str | None = None) -> list[tuple[str, str]]:
+        """School and id of each piece of equipment that was ever polled, of all schools or of one."""
+        condition = where(school=school, kind="device")
+        rows = self._database.read(
+            f"SELECT school, subject FROM latest {condition} ORDER BY school, subject",
+            {"school": school, "kind": "device"},
+        )
+        return [(school_id, subject) for school_id, subject in rows]
 
     def newest_of_schools(
         self, schools: Sequence[str], kinds: Sequence[str]
@@ -86,19 +98,21 @@ class ResultTable(TableGroup):
 
     def of_subject(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> list[AnyResult]:
         """One subject's results with start <= started_at < end, oldest first; of those that began at once, by id."""
-        sql = f"SELECT r.started_at, r.packed, r.sequence {_OF_SUBJECT} ORDER BY r.started_at, r.sequence"
+        sql = f"SELECT r.started_at, r.sequence, r.packed {_OF_SUBJECT} ORDER BY r.started_at, r.sequence"
         if self._unpacked.any():
             sql = (
-                f"SELECT r.started_at, r.packed, r.sequence {_OF_SUBJECT}{AFTER_UNPACKED} UNION ALL"
-                " SELECT started_at, raw, 0 FROM unpacked_result WHERE school = :school AND subject = :subject"
-                f" AND kind = :kind AND started_at >= :start AND started_at < :end AND {IS_UNPACKED} ORDER BY 1, 3"
+                f"SELECT r.started_at, r.sequence, r.packed {_OF_SUBJECT}{AFTER_UNPACKED} UNION ALL"
+                " SELECT started_at, 0, raw FROM unpacked_result WHERE school = :school AND subject = :subject"
+                f" AND kind = :kind AND started_at >= :start AND started_at < :end AND {IS_UNPACKED} ORDER BY 1, 2"
             )
         key = {"school": school, "subject": subject, "kind": kind, "start": micros(start), "end": micros(end)}
         results: list[AnyResult] = []
         last, has_ties = None, False
-        rows = self._database.read(sql, key | {"least": LEAST})
+        rows = self._with_archived(
+            self._database.read(sql, key | {"least": LEAST}), school, subject, kind, micros(start), micros(end)
+        )
         decode = decode_packed if len(rows) <= MOST_REMEMBERED else decode_packed.__wrapped__
-        for started_at, packed, sequence in rows:
+        for started_at, sequence, packed in rows:
             try:
                 result = decode(packed)
             except DamagedResult as error:
@@ -131,8 +145,31 @@ class ResultTable(TableGroup):
             {"school": school, "subject": subject, "kind": kind, "limit": limit, "least": LEAST}
             | {"start": micros(start), "end": micros(end)},
         )
-        raws = (self._raw(school, packed, sequence) for _, sequence, packed in rows)
+        newest = self._newest_with_archived(rows, school, subject, kind, micros(start), micros(end), limit)
+        raws = (self._raw(school, packed, sequence) for _, sequence, packed in newest)
         return [raw for raw in raws if raw is not None]
+
+    def _with_archived(
+        self, rows: list[Row], school: str, subject: str | None, kind: str | None, start: int, end: int
+    ) -> list[Row]:
+        """(started_at, sequence, packed) of the database, oldest first, with those that have left it: each once, in the same order."""
+        archived = list(self._archived.rows(school, subject, kind, start, end))
+        if not archived:
+            return rows
+        stored = {row[1] for row in rows}
+        left = [(row.started_at, row.sequence, row.packed) for row in archived if row.sequence not in stored]
+        return sorted([*rows, *left], key=itemgetter(0, 1))
+
+    def _newest_with_archived(
+        self, rows: list[Row], school: str, subject: str | None, kind: str | None, start: int, end: int, limit: int
+    ) -> list[Row]:
+        """The same, newest first, at most `limit`: no archive is opened for results that are older than all of these."""
+        for month in self._archived.months(start, end):
+            if len(rows) >= limit and rows[-1][0] >= month.ends_at:
+                break
+            first, last = max(start, month.starts_at), min(end, month.ends_at)
+            rows = self._with_archived(rows[::-1], school, subject, kind, first, last)[::-1][:limit]
+        return rows
 
     def newest(
         self, school: str, subject: str | None, kind: str, start: datetime, end: datetime, limit: int
@@ -152,7 +189,7 @@ class ResultTable(TableGroup):
         self, school: str, subject: str, kind: str, start: datetime, end: datetime, every_seconds: int
     ) -> list[AnyResult]:
         """The first result of each `every_seconds` from start on, oldest first: what is polled often, over a long time."""
-        if self._unpacked.any():
+        if self._unpacked.any() or self._archived.months(micros(start), micros(end)):
             return _first_of_each(self.of_subject(school, subject, kind, start, end), start, every_seconds)
         key = {"school": school, "subject": subject, "kind": kind, "start": micros(start), "end": micros(end)}
         rows = self._database.read(
@@ -188,6 +225,11 @@ class ResultTable(TableGroup):
             result = None if raw is None else decode_stored(raw)
             if raw is not None and result is not None and result.id == result_id:
                 return StoredResult(result, raw, max(0, int(sequence)))
+        for row in self._archived.rows(school, subject, kind, start, start + 1):
+            raw = unpack(row.packed)
+            result = decode_stored(raw)
+            if result is not None and result.id == result_id:
+                return StoredResult(result, raw, max(0, row.sequence))
         return None
 
     def measurement_totals(self) -> dict[tuple[str, Outcome], int]:

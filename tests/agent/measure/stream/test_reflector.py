@@ -148,7 +148,7 @@ def test_a_flood_of_addresses_fills_only_a_bounded_table() -> None:
 def test_sessions_end_when_nothing_comes() -> None:
     reflector = Reflector(KEY, ReflectorLimits(sessions=1))
     assert ask(reflector, packet(0, session=1)) is not None
-    assert ask(reflector, packet(0, session=2), now=600.0) is None
+    assert ask(reflector, packet(0, session=2), now=50.0) is None
     assert ask(reflector, packet(0, session=2), now=1000.0) is not None
     assert reflector.sessions == 1
 
@@ -161,3 +161,26 @@ def test_the_ttl_and_the_times_are_given_back() -> None:
     assert reflected.sender_ttl == 60
     assert abs(reflected.received_ns - WALL_NS - NS) <= 1
     assert reflected.sender_timestamp == to_timestamp(WALL_NS)
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_one_address_takes_no_more_than_its_part_of_the_sessions(key: bytes | None) -> None:
+    reflector = Reflector(key, ReflectorLimits(sessions=12, address_sessions=3))
+    taken = [ask(reflector, packet(0, session=n, key=key), now=1.0) for n in range(1, 9)]
+    assert [answer is not None for answer in taken] == [True] * 3 + [False] * 5
+    assert reflector.refused == {"address_sessions": 5}
+    assert ask(reflector, packet(0, session=100, key=key), OTHER) is not None, "there is room for a school"
+
+
+def test_sessions_that_nobody_keeps_up_make_room_for_a_gateway() -> None:
+    """A holder of the key who spoofs addresses fills the reflector with one packet each; a minute later a school is answered all the same."""
+    reflector = Reflector(KEY, ReflectorLimits(sessions=10, address_sessions=3))
+    for n in range(10):
+        assert ask(reflector, packet(0, session=1 + n), (f"203.0.113.{n}", 1), now=1.0) is not None
+    assert ask(reflector, packet(0, session=50), now=30.0) is None
+    assert ask(reflector, packet(1, 30 * NS, session=1), ("203.0.113.0", 1), now=31.0) is not None
+    assert ask(reflector, packet(1, 64 * NS, session=50), now=65.0) is not None
+    assert ask(reflector, packet(2, 64 * NS, session=1), ("203.0.113.0", 1), now=66.0) is not None, (
+        "one that goes on stays"
+    )
+    assert reflector.sessions == 2

@@ -29,6 +29,7 @@ def what(world: World) -> list[str]:
     return [event.what for event in reversed(world.service.store.ledger.events())]
 
 
+@pytest.mark.real_passwords
 def test_the_hash_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
     kept = hash_of(SENTENCE)
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")

@@ -54,6 +54,9 @@ EXPECTED = {
     ("GET", "/static/style.css"): EVERYBODY,
     ("GET", "/explain/classroom_bandwidth/s001/c101"): OF_T01,
     ("GET", "/fleet"): READERS,
+    ("GET", "/fleet.csv"): READERS,
+    ("GET", "/fleet/classrooms"): READERS,
+    ("GET", "/fleet/classrooms.csv"): READERS,
     ("GET", "/quarantine"): READERS,
     ("GET", "/people"): frozenset(),  # a session of a county admin only: asked below
     ("POST", "/people"): NOBODY,

@@ -10,7 +10,7 @@ import pytest
 
 from campus_collector.domain.inventory import Classroom, Inventory, InventorySchool
 from campus_collector.domain.problem import Event, Problem
-from campus_collector.http.pages.unmeasured import Unmeasured, unmeasured_in
+from campus_collector.http.pages.unmeasured import TooFewTests, too_few_in
 from campus_collector.judge.tally import ShortVerdict
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind
@@ -124,9 +124,9 @@ def test_a_line_below_its_contract_is_named(county: World) -> None:
     assert "below the contract" in row_of(text_of(world, "/carriers?month=2026-10"), "s001")
 
 
-def test_rooms_that_were_not_measured_by_why(county: World) -> None:
+def test_rooms_with_too_few_tests_by_why(county: World) -> None:
     text = text_of(county, "/unmeasured?month=2026-10")
-    assert "3 of 4; measured: 25.0%" in text
+    assert "3 of 4; enough tests: 25.0%" in text
     causes = re.findall(r'href="\?cause=(\w+)&amp;month=2026-10"', text)
     assert set(causes) == {"endpoint_off", "no_report"} or len(causes) == 2
     listed = re.findall(r"/explain/classroom_bandwidth/(s\d+)/(c\d+)\?month=2026-10", text)
@@ -136,6 +136,8 @@ def test_rooms_that_were_not_measured_by_why(county: World) -> None:
             r"/explain/classroom_bandwidth/(s\d+)/(c\d+)", text_of(county, f"/unmeasured?month=2026-10&cause={cause}")
         )
     assert county.get("/unmeasured?cause=weather").status == 400
+    assert "/explain/" in text_of(county, "/unmeasured?month=2026-10&only=never")
+    assert county.get("/unmeasured?only=weather").status == 400
 
 
 @pytest.mark.parametrize(
@@ -143,15 +145,16 @@ def test_rooms_that_were_not_measured_by_why(county: World) -> None:
     [
         (ShortVerdict(Verdict.EXEMPT), [], 0),
         (ShortVerdict(Verdict.MET, 20), [], 1),
-        (ShortVerdict(Verdict.INSUFFICIENT, 3, cause="too_few"), [], 1),
-        (ShortVerdict(Verdict.INSUFFICIENT, 0, cause="endpoint_off"), [Unmeasured("s1", "c1", "endpoint_off")], 1),
+        (ShortVerdict(Verdict.NOT_MET, 20, cause="flat_rate"), [], 1),
+        (ShortVerdict(Verdict.INSUFFICIENT, 3, cause="too_few"), [TooFewTests("s1", "c1", "too_few", 3)], 1),
+        (ShortVerdict(Verdict.INSUFFICIENT, 0, cause="endpoint_off"), [TooFewTests("s1", "c1", "endpoint_off", 0)], 1),
     ],
 )
-def test_what_counts_as_not_measured(verdict: ShortVerdict, rooms: list[Unmeasured], judged: int) -> None:
+def test_what_counts_as_too_few(verdict: ShortVerdict, rooms: list[TooFewTests], judged: int) -> None:
     short = {
         "s1": {
             "classroom_bandwidth": {"c1": verdict},
             "uplink_bandwidth": {"uplink": ShortVerdict(Verdict.INSUFFICIENT)},
         }
     }
-    assert unmeasured_in(short) == (rooms, judged)
+    assert too_few_in(short) == (rooms, judged)

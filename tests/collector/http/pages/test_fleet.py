@@ -6,12 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from campus_base.messages import message
 from campus_collector.cli.main import main
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.schools import School
 from campus_collector.http.pages import fleet
-from campus_collector.http.pages.fleet import gateways, version_status
+from campus_collector.http.pages.endpoints import endpoints_by_school, never_answers, total_kinds
+from campus_collector.http.pages.gateways import gateway_row, gateways, version_status
+from campus_collector.judge.tally import ShortVerdict, ShortVerdicts
 from campus_collector.store.migrate import shipped
+from campus_wire.bandwidth import Verdict
 from campus_wire.records import AgentState
 from campus_wire.version import VERSION, release_of
 from tests.collector.world import World
@@ -44,16 +48,62 @@ def school(name: str) -> School:
 
 def test_the_ones_that_need_a_hand_come_first() -> None:
     well = Agent("s001", "s001", NOW - timedelta(minutes=1), "b", AgentState(VERSION, "Debian"))
-    wrong = AgentState("9.0.0", "", 7, 3, 90.0, {}, "no such room", "没有这个房间")
+    wrong = AgentState("9.0.0", "", 7, 3, 90.0, {}, "no such room", "没有这个房间", 20_000_000)
     ill = Agent("s002", "s002", NOW - timedelta(days=2), "b", wrong)
     ends = {"s002": NOW + timedelta(days=3)}
-    actual = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
+    listed = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW)
+    actual = [gateway_row(gateway, NOW, "zh") for gateway in listed]
     assert [each.school for each in actual] == ["s002", "s003", "s001"]
     assert actual[0].warnings == (
-        "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集平台版本，请升级采集平台", "已丢失 3 条结果", "时钟偏差 +90 秒",
+        "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集平台版本，请升级采集平台", "已丢失 3 条结果", "时钟偏差 +90 秒", "磁盘仅剩 20 MB",
     )  # fmt: skip
     assert actual[1].warnings == ("从未上报",)
     assert (actual[2].warnings, actual[2].version_status, actual[2].last_report) == ((), "最新", "1 分钟前")
+
+    assert [[gateway.fits(state) for state in ("reporting", "silent", "never", "warnings")] for gateway in listed] == [
+        [False, True, False, True], [False, False, True, True], [True, False, False, False],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "valid", "cause", "asleep"),
+    [
+        ("insufficient", 0, "endpoint_off", True), ("insufficient", 0, "all_endpoints_off", True), ("insufficient", 1, "endpoint_off", False),
+        ("insufficient", 0, "endpoint_not_running", False), ("insufficient", 0, "no_report", False), ("exempt", 0, "", False),
+        ("met", 9, "", False),
+    ],
+)  # fmt: skip
+def test_who_never_answers(verdict: str, valid: int, cause: str, asleep: bool) -> None:
+    assert never_answers(ShortVerdict(Verdict(verdict), valid, cause=cause)) is asleep
+
+
+def short(**rooms: ShortVerdict) -> ShortVerdicts:
+    return {"classroom_bandwidth": rooms}
+
+
+def test_kinds_of_endpoints_are_counted() -> None:
+    """A classroom that its gateway does not test has none; a gateway that does not say leaves them unknown; a kind of tomorrow has its own name."""
+    met, off = ShortVerdict(Verdict.MET, 9), ShortVerdict(Verdict.INSUFFICIENT, 0, cause="endpoint_off")
+    says = AgentState(VERSION, endpoints={"campus": ["c1", "gone"], "iperf3": ["c2"], "robot": ["c3"]})
+    agents = [Agent("s1", "a", NOW, "b", says), Agent("s2", "a", NOW, "b", AgentState("0.1.0"))]
+    verdicts = {"s1": short(c1=met, c2=off, c3=met, c4=ShortVerdict(Verdict.EXEMPT)), "s2": short(c1=met), "s3": {}}
+    actual = endpoints_by_school(agents, verdicts)
+    assert actual["s1"].kinds == {"campus": 1, "iperf3": 1, "robot": 1, "none": 1}
+    assert (actual["s1"].judged, actual["s1"].covered, actual["s1"].asleep) == (3, 2, 1)
+    assert (actual["s2"].kinds, actual["s3"].judged) == ({"unknown": 1}, 0)
+    words = [(kind, text.zh, number) for kind, text, number in total_kinds(actual.values())]
+    assert words == [
+        ("robot", "robot", 1), ("campus", "测速程序", 1), ("iperf3", "iperf3", 1), ("none", "未设置", 1), ("unknown", "网关未上报", 1),
+    ]  # fmt: skip
+
+
+def test_an_upgrade_in_progress_has_a_column(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.send()
+    assert "升级批次" not in world.get("/fleet", Accept_Language="zh").body.decode()
+    monkeypatch.setattr(fleet, "upgrade_waves", lambda service: {"s001": message("5 %")})
+    page = world.get("/fleet", Accept_Language="zh").body.decode()
+    assert "升级批次" in page
+    assert "5 %" in page
 
 
 def test_the_page(world: World) -> None:
@@ -62,6 +112,39 @@ def test_the_page(world: World) -> None:
     assert "s001" in page
     assert "0.1.0" in page
     assert "可用，建议升级" in page
+
+
+STATE = AgentState(VERSION, "Debian", 3, 0, 0.5, {}, disk_free_bytes=5 * 10**9, endpoints={"campus": ["c101"]})
+
+
+def test_what_a_gateway_says_is_shown_and_selected(world: World) -> None:
+    world.send(agent=STATE)
+    page = world.get("/fleet?state=reporting&town=t01", Accept_Language="zh").body.decode()
+    assert "5.0 GB" in page
+    assert "+0.5 秒" in page
+    assert '<a href="/fleet/classrooms?school=s001&amp;kind=campus">测速程序 1</a>' in page
+    assert '<a href="/fleet/classrooms?school=s001&amp;kind=none">未设置 1</a>' in page
+    assert "没有符合条件的网关" in world.get("/fleet?state=silent", Accept_Language="zh").body.decode()
+    assert "没有符合条件的网关" in world.get("/fleet?version=9.9.9", Accept_Language="zh").body.decode()
+    assert (world.get("/fleet?state=odd").status, world.get("/fleet?town=t99").status) == (400, 404)
+    rooms = world.get("/fleet/classrooms?kind=none", Accept_Language="zh").body.decode()
+    assert "一年级2班" in rooms
+    assert "一年级1班" not in rooms
+    assert "没有符合条件的班级" in world.get("/fleet/classrooms?asleep=1", Accept_Language="zh").body.decode()
+
+
+def test_lists_are_files_too(world: World) -> None:
+    world.send(agent=STATE)
+    answer = world.get("/fleet.csv?town=t01", Accept_Language="zh")
+    heading, row = answer.body.decode("utf-8-sig").splitlines()
+    assert (heading.split(",")[0], row.split(",")[0]) == ("学校", "s001")
+    assert "测速程序 1; 未设置 1" in row
+    rooms = world.get("/fleet/classrooms.csv", Accept_Language="en").body.decode("utf-8-sig").splitlines()
+    assert [line.split(",")[3:6] for line in rooms[1:]] == [
+        ["c101", "一年级1班", "test program"],
+        ["c102", "一年级2班", "no endpoint"],
+    ]
+    assert world.get("/fleet.csv?state=odd").status == 400
 
 
 def test_an_agent_of_the_release_before_is_served(world: World) -> None:

@@ -83,7 +83,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 PAGES = (
     "/", f"/?month={MONTH}", f"/towns/t00?month={MONTH}", f"/schools/{SCHOOL}?month={MONTH}", f"/schools/s001?month={MONTH}", "/carriers",
     f"/unmeasured?month={MONTH}", "/unmeasured?cause=endpoint_off", "/problems", "/problems?state=all", "/problems/1", "/search?q=%E6%9F%B3",
-    "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/login", "/wall",
+    "/inventory", "/fleet", "/fleet/classrooms", "/monthly", "/policy", "/quarantine", "/login", "/wall",
     *(f"/schools/{SCHOOL}/subjects/c000?month={MONTH}&span={span}" for span in ("month", "term", "year")),
     f"/schools/{SCHOOL}/subjects/uplink?month={MONTH}", f"/schools/{SCHOOL}/services/smartedu-cn?month={MONTH}",
     f"/schools/{SCHOOL}/devices/rec-1?month={MONTH}", f"/explain/classroom_bandwidth/{SCHOOL}/c000?month={MONTH}",

@@ -48,6 +48,13 @@ def test_a_wall_is_for_viewers(world: World, role: str) -> None:
     assert Browser(world).send("GET", f"/wall?token={person(world, role, role)}")[0] == 403
 
 
+def links_seen(admin: Browser) -> str:
+    """What the form of the page holds: how often links were made."""
+    field = re.search(r'name="links" value="(\d+)"', admin.send("GET", "/people")[1])
+    assert field is not None
+    return field[1]
+
+
 def test_an_admin_gets_a_link_on_the_page_of_people(world: World) -> None:
     world.send(throughput())
     admin = Browser(world)
@@ -55,11 +62,15 @@ def test_an_admin_gets_a_link_on_the_page_of_people(world: World) -> None:
     form_token = admin.form_token("/people")
     links = []
     for town in ("", "", "t01"):
-        status, text, _ = admin.post("/people", form_token=form_token, town=town)
+        form = {"form_token": form_token, "town": town, "links": links_seen(admin)}
+        status, text, _ = admin.post("/people", **form)
         assert status == 200
         link = re.search(r"<code>http://127\.0\.0\.1:\d+(/wall\?token=[^<]+)</code>", text)
         assert link is not None
         links.append(link[1])
+        status, text, _ = admin.post("/people", **form)
+        assert (status, "<code>" in text) == (409, False), "sent twice it makes no second link, and says so"
+        assert "未作更改" in text
     assert Browser(world).send("GET", links[0])[0] == 401, "a new link ends the one before"
     for link, words in ((links[1], "全县"), (links[2], "")):
         screen = Browser(world)
@@ -90,7 +101,8 @@ def test_a_link_is_made_by_an_admin_of_the_county_with_the_form_of_the_page(worl
     form_token = admin.form_token("/people")
     assert admin.post("/people", form_token=form_token, town="t99")[0] == 404
     person(world, "wall", "operator")
-    assert admin.post("/people", form_token=form_token, town="")[0] == 200
+    assert admin.post("/people", form_token=form_token, town="")[0] == 409, "without what the page held"
+    assert admin.post("/people", form_token=form_token, town="", links=links_seen(admin))[0] == 200
     assert world.service.store.people.named("wall") is not None, "a screen has a name that no person can have"
     assert Browser(world).post("/people", form_token="", town="")[0] in (303, 401)
 
