@@ -21,7 +21,7 @@ from campus_collector.store.archive.format import MANIFEST
 from campus_wire.version import VERSION
 
 CONNECT_SECONDS = 10
-MOST_CONNECT_SECONDS = 30.0
+MOST_CONNECT_SECONDS = 20.0
 """More than the connection's own limit, which does not cover each of its steps."""
 NO_WORKER_SECONDS = 60.0
 """So long a cluster may be without any worker."""
@@ -73,10 +73,20 @@ def _connected(connect: Callable[[], Any], scheduler: str) -> Any:
     try:
         answer = answers.get(timeout=MOST_CONNECT_SECONDS)
     except queue.Empty:
-        answer = TimeoutError(f"{MOST_CONNECT_SECONDS:.0f} s")
+        raise WorkersFailed(
+            message(
+                "{scheduler}: no scheduler answers: connections are taken, and nothing is said for {seconds} s",
+                scheduler=scheduler,
+                seconds=round(MOST_CONNECT_SECONDS),
+            )
+        ) from None
+    if isinstance(answer, OSError | ValueError):  # nobody is there, in time; or the address is none
+        raise WorkersFailed(
+            message("{scheduler}: no scheduler answers: {why}", scheduler=scheduler, why=_reason(answer))
+        )
     if isinstance(answer, Exception):
-        words = message("{scheduler}: no scheduler answers: {why}", scheduler=scheduler, why=_reason(answer))
-        raise WorkersFailed(words)
+        words = message("{scheduler}: what answers is no Dask scheduler ({why})")
+        raise WorkersFailed(words.with_(scheduler=scheduler, why=_reason(answer)))
     return answer
 
 
@@ -162,4 +172,5 @@ def _answer(future: Any, part: Part) -> Answer:
 
 
 def _reason(error: object) -> Message:
-    return verbatim(" ".join(f"{type(error).__name__}: {error}".split())[:MOST_REASON_LETTERS])
+    words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return verbatim(words[:MOST_REASON_LETTERS])

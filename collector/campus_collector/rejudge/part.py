@@ -29,7 +29,7 @@ from campus_collector.judge.verdict import Decision
 from campus_collector.store.archive.errors import ArchiveDamaged, DuckdbMissing
 from campus_collector.store.archive.format import CONTEXT, Context, results_file
 from campus_collector.store.archive.read import ArchivedMonth
-from campus_collector.store.stored import decode_without_slices
+from campus_collector.store.stored import decode_stored
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnyResult
 from campus_wire.version import VERSION
@@ -182,9 +182,13 @@ def _judge_results(judge: "_Judge", archive: ArchivedMonth, town: str, subjects:
     for subject in subjects:
         for series in _series(subject):
             of_series.setdefault(series, []).append(subject)
+    schools: set[str] = set()
     seen: set[_Key] = set()
     judged: set[_Key] = set()
-    for _, of_school in groupby(_rows(archive, town), key=itemgetter(0)):
+    for school, of_school in groupby(_rows(archive, town), key=itemgetter(0)):
+        if school in schools:
+            raise ArchiveDamaged(archive.file_of(town), message("is not in order"))
+        schools.add(school)
         held: dict[_Key, tuple[Subject, list[AnyResult]]] = {}
         for series, rows in groupby(of_school, key=itemgetter(0, 1, 2)):
             if series in seen:
@@ -264,7 +268,7 @@ class _Judge:
             self._results += 1
             if hours_only and not self._in_school_hours(micros // _MINUTE_MICROS):
                 continue
-            if (result := decode_without_slices(raw)) is not None:
+            if (result := decode_stored(raw)) is not None:
                 results.append(result)
         return results
 

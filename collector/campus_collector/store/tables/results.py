@@ -10,7 +10,7 @@ from campus_collector.store.archive.removed import ArchivedResults
 from campus_collector.store.columns import among, bytes_of, id_octets, id_text, micros, rows_of, where
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
-from campus_collector.store.stored import decode_packed, decode_stored, decode_without_slices
+from campus_collector.store.stored import decode_packed, decode_stored, decode_test
 from campus_collector.store.tables.standing import Standing
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.totals import totals
@@ -182,8 +182,8 @@ class ResultTable(TableGroup):
         self, school: str, subject: str, start: datetime, end: datetime, limit: int
     ) -> list[ThroughputResult]:
         """The newest `limit` throughput results of a subject, newest first, without the slices of the tests: for charts of a long time."""
-        tests = map(decode_without_slices, self.raw(school, subject, "throughput", start, end, limit))
-        return [test for test in tests if isinstance(test, ThroughputResult)]
+        tests = map(decode_test, self.raw(school, subject, "throughput", start, end, limit))
+        return [test for test in tests if test is not None]
 
     def sampled(
         self, school: str, subject: str, kind: str, start: datetime, end: datetime, every_seconds: int
