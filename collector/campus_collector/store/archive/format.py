@@ -22,6 +22,7 @@ from campus_wire.records import (
     DeviceRecord,
     Interruption,
     LatencyProbeRecord,
+    LatencyRecord,
     LessonStreamRecord,
     PortRecord,
     RoomRecord,
@@ -159,11 +160,7 @@ def row_of(
         row.up = record.up
     elif isinstance(record, LatencyProbeRecord):
         row.segment = record.segment
-        row.idle_rtt_median_seconds, row.idle_jitter_seconds = (
-            record.idle.rtt_median_seconds,
-            record.idle.jitter_seconds,
-        )
-        row.idle_loss_ratio = record.idle.loss_ratio
+        _add_idle(row, record.idle)
     elif isinstance(record, LessonStreamRecord):
         _add_lesson_stream(row, record)
     elif isinstance(record, Interruption):
@@ -197,6 +194,11 @@ def _add_interruption(row: ArchivedRow, interruption: Interruption) -> None:
     row.lost_packets, row.device = interruption.lost, interruption.device
 
 
+def _add_idle(row: ArchivedRow, idle: LatencyRecord) -> None:
+    row.idle_rtt_median_seconds, row.idle_jitter_seconds = idle.rtt_median_seconds, idle.jitter_seconds
+    row.idle_loss_ratio = idle.loss_ratio
+
+
 def _add_throughput(row: ArchivedRow, record: ThroughputRecord) -> None:
     row.segment, row.mode, row.engine = record.segment, record.mode, record.engine
     row.required_bits_per_second = record.required_bits_per_second
@@ -208,8 +210,7 @@ def _add_throughput(row: ArchivedRow, record: ThroughputRecord) -> None:
         row.up_line_rate_bits_per_second = line_rate_of(up, record.encapsulation)
         row.up_lower_bound = up.lower_bound
     if idle is not None:
-        row.idle_rtt_median_seconds, row.idle_jitter_seconds = idle.rtt_median_seconds, idle.jitter_seconds
-        row.idle_loss_ratio = idle.loss_ratio
+        _add_idle(row, idle)
     if record.working is not None:
         row.working_rtt_p95_seconds = record.working.rtt_p95_seconds
 
