@@ -159,6 +159,8 @@ TITLES = {
     "campus-agents": Text("CampusMeter: gateways", "校园测：测速网关"),
     "campus-problems": Text("CampusMeter: problems", "校园测：问题台账"),
 }
+AREA = Text("CampusMeter: area", "校园测：上级汇总")
+"""Not among the links of the others: only a collector of a prefecture or province has what it shows."""
 MEASURED = '{__name__=~"campus_classroom_line_rate_bits_per_second|campus_uplink_line_rate_bits_per_second|campus_service_success|campus_room_up"'
 
 
@@ -198,6 +200,7 @@ ONE_SCHOOL = _variable(
 )
 TARGET = _variable("target", Text("Target", "指标"), "label_values(campus_target_subjects, target)")
 
+AREA_COUNTY = _variable("county", Text("County", "区县"), "label_values(campus_area_info, county)")
 COUNTY = _variable("county", Text("County", "区县"), 'label_values(campus_target_subjects{town=""}, county)')
 """Prometheus gives the label to what it scrapes of a county; where there is none, "all" is what there is."""
 CARRIER = _variable("carrier", Text("Carrier", "运营商"), 'label_values(campus_school_info{carrier!=""}, carrier)')
@@ -214,6 +217,7 @@ UP_DOWN = [
         "options": {"0": {"text": "✗", "color": RED, "index": 0}, "1": {"text": "✓", "color": GREEN, "index": 1}},
     }
 ]
+ANY_IS_BAD = {"mode": "absolute", "steps": [{"color": GREEN, "value": None}, {"color": RED, "value": 1}]}
 UP_STEPS = {"mode": "absolute", "steps": [{"color": RED, "value": None}, {"color": GREEN, "value": 1}]}
 
 
@@ -313,6 +317,42 @@ def prefecture(language: str) -> dict[str, Any]:
     board.add("timeseries", Text("Carriers: round trip to the test server", "各运营商到测速服务器的时延"), Text("Median of the schools, idle.",
               "各校空载时延的中位数。"), SECONDS,
               [(f"quantile by (carrier) (0.5, campus_uplink_rtt_seconds{{{IN_COUNTY}}} {OF_CARRIER})", "{{carrier}}")], 12, 9,
+              defaults={"min": 0})  # fmt: skip
+    return board.json()
+
+
+def area(language: str) -> dict[str, Any]:
+    """The months that counties have sent up to a prefecture or province."""
+    about = Text(
+        "Closed months of the counties, by a collector with an [area] of prefecture or province",
+        "各区县上报的已定稿月份（市级、省级采集平台）",
+    )
+    board = Board("campus-area", AREA, about, language, [DATASOURCE, AREA_COUNTY, TARGET])
+    name = "on (county) group_left (name) campus_area_info"
+    of_county, of_target = '{county=~"$county"}', '{county=~"$county",target=~"$target"}'
+    newest = Text("Newest month of each county.", "各区县最近上报的月份。")
+    board.add("stat", Text("Counties", "区县数"), Text("Enrolled here.", "已登记的区县。"), COUNT,
+              [(f"count(campus_area_info{of_county})", "")], 6, 5)  # fmt: skip
+    board.add("stat", Text("Months missing", "缺报月份"), Text("Should have come and have not.", "应报未报的月份。"), COUNT,
+              [(f"sum(campus_area_missing_months{of_county})", "")], 6, 5, defaults={"thresholds": ANY_IS_BAD})  # fmt: skip
+    board.add("stat", Text("Corrections", "更正次数"), Text("Received from counties.", "各区县上报的更正。"), COUNT,
+              [(f"sum(campus_area_received_corrections{of_county})", "")], 6, 5)  # fmt: skip
+    board.add("stat", Text("Subjects not met", "未达标项数"), newest, COUNT,
+              [('sum(campus_area_target_subjects{county=~"$county",target=~"$target",verdict="not_met"})', "")], 6, 5)  # fmt: skip
+    board.add("bargauge", Text("Compliance by county", "各区县达标率"), newest, RATIO,
+              [(f"sort_desc(campus_area_compliance_ratio{of_target} * {name})", "{{name}} {{target}}")], 12, 11,
+              defaults={"min": 0, "max": 1, "decimals": 1, "thresholds": SHARE_STEPS})  # fmt: skip
+    board.add("bargauge", Text("Subjects by verdict", "各判定结论项数"), newest, COUNT,
+              [(f"sum by (target, verdict) (campus_area_target_subjects{of_target})", "{{target}} {{verdict}}")], 12, 11,
+              defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Compliance as it came in", "达标率走势"), Text("Changes when a county's month comes.", "随各区县每月上报更新。"),
+              RATIO, [(f"campus_area_compliance_ratio{of_target} * {name}", "{{name}} {{target}}")], 24, 9,
+              defaults={"min": 0, "max": 1})  # fmt: skip
+    board.add("bargauge", Text("Months missing by county", "各区县缺报月份"), Text("Should have come and have not.", "应报未报的月份。"), COUNT,
+              [(f"sort_desc(campus_area_missing_months{of_county} * {name})", "{{name}}")], 12, 9,
+              defaults={"min": 0, "thresholds": ANY_IS_BAD})  # fmt: skip
+    board.add("bargauge", Text("Time since the last came", "距最近一次上报的时间"), Text("A month or a correction.", "月份或更正。"), SECONDS,
+              [(f"sort_desc((time() - campus_area_received_timestamp_seconds{of_county}) * {name})", "{{name}}")], 12, 9,
               defaults={"min": 0})  # fmt: skip
     return board.json()
 
@@ -570,6 +610,7 @@ def problems(language: str) -> dict[str, Any]:
 
 
 BUILDERS = {
+    "area": area,
     "prefecture": prefecture,
     "county": county,
     "town": town,

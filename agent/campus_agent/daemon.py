@@ -482,7 +482,7 @@ class Daemon:
             logging.getLogger().removeHandler(self._log_summary)
 
     async def _page_lane(self) -> None:
-        """The classroom's page in a process of its own, begun again when it ends: this one stays small, and out of the network's reach."""
+        """The classroom's page in a separate process, begun again when it ends: this one stays small, and out of the network's reach."""
         if self._file is None or not self.config.page.port:
             await asyncio.Event().wait()
             return

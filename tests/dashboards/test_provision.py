@@ -135,6 +135,15 @@ def test_a_race_is_told(grafana: FakeGrafana, tmp_path: Path, capsys, monkeypatc
     assert "then --overwrite" in capsys.readouterr().err
 
 
+def test_a_collector_above_counties_has_one_more(tmp_path: Path) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text('[area]\nlevel = "prefecture"\nname = "示例市"\n')
+    assert main(["grafana", "export", str(tmp_path / "out"), "--config", str(config)]) == 0
+    written = {path.stem for path in (tmp_path / "out/dashboards/campusmeter").iterdir()}
+    assert len(written) == 8
+    assert "campus-area" in written
+
+
 def test_as_files(tmp_path: Path, capsys) -> None:
     assert main(["grafana", "export", str(tmp_path / "out"), "--state-dir", str(tmp_path)]) == 0
     assert len(list((tmp_path / "out/dashboards/campusmeter").iterdir())) == 7

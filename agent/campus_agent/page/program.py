@@ -1,4 +1,4 @@
-"""`campus-agent page`: serve the classroom's page until stopped. A process of its own: what the school's network can reach holds no raw socket's right."""
+"""`campus-agent page`: serve the classroom's page until stopped. A separate process: what the school's network can reach holds no raw socket's right."""
 
 import ctypes
 import logging

@@ -1,4 +1,4 @@
-"""A stock-compatible iperf3 server by libiperf, one test at a time, in a process of its own that its parent replaces.
+"""A stock-compatible iperf3 server by libiperf, one test at a time, in a separate process that its parent replaces.
 
 `python -m campus_agent.respond.iperf3_server PORT LISTEN PARENT_PID`. libiperf has no bound on a test's length before 3.20, so a
 watchdog ends the process when one client stays longer than any test takes; after a number of tests the process ends by itself,

@@ -1,4 +1,4 @@
-"""The reflector of the lesson stream, in a process of its own: throughput tests beside it are not disturbed, and it not by them.
+"""The reflector of the lesson stream, in a separate process: throughput tests beside it are not disturbed, and it not by them.
 
 `python -m campus_agent.respond.stream_reflector PORT LISTEN KEY_FILE PARENT_PID`; KEY_FILE "" answers packets without authentication. It says every
 ten minutes what it answered and what it refused.

@@ -36,6 +36,8 @@ from campus_collector.store.tables.chain import first_head, head_after
 
 Progress = Callable[[int, int], None]
 _KEYS = "school, kind, subject, epoch_us(started_at), sequence, sha256_start, raw"
+_AS_MICROS = {"ended_at": "epoch_us(ended_at)"}
+"""Columns that are read as microseconds since 1970."""
 _MEASURED = tuple(
     name
     for name in COLUMNS
@@ -293,7 +295,7 @@ class _MonthCheck:
             if self._columns:  # an older file lacks those that came later
                 present = self._archive.columns(town)
                 measured = [name for name in _MEASURED if name in present]
-                columns = ", ".join((_KEYS, *measured))
+                columns = ", ".join((_KEYS, *(_AS_MICROS.get(name, name) for name in measured)))
             for school, rows in groupby(self._archive.rows(town, columns), itemgetter(0)):
                 yield check(str(school), rows)
             return
@@ -356,7 +358,9 @@ class _SchoolCheck:
         elif not start <= started_at < end:
             self._name(sequence, raw, message("is not of this month"))
         elif measured:
-            expected = row_of(self._school, str(kind), str(subject), started_at, sequence, raw, decode_stored(raw))
+            expected = row_of(
+                self._school, str(kind), str(subject), started_at, sequence, raw, digest, decode_stored(raw)
+            )
             different = [
                 name for name, value in zip(measured, row[7:], strict=True) if getattr(expected, name) != value
             ]

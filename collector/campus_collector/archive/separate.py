@@ -1,4 +1,4 @@
-"""Archives of a collector that serves: made in a process of their own (see `worker`)."""
+"""Archives of a collector that serves: made in separate processes (see `worker`)."""
 
 import logging
 import subprocess
@@ -33,7 +33,7 @@ class SeparateArchives:
         """Months that another machine lets leave the database: the log says so once."""
 
     def catch_up(self) -> list[str]:
-        """The months that were archived; months that are due leave the database. Each by a process of its own. Raises StoreUnavailable, OSError."""
+        """The months that were archived; months that are due leave the database. Each by a separate process. Raises StoreUnavailable, OSError."""
         if self._stopped or monotonic() < self._retry_at:
             return []
         due = [str(month) for month in self._archives.due()]

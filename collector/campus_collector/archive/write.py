@@ -306,9 +306,11 @@ def _row(school: str, stored: MonthRow, digests: Digests) -> ArchivedRow:
             damage=verbatim(str(error)),
         )
         raise NotArchived(words) from None
+    digest = sha256(raw).digest()
     if stored.sequence >= 1:
-        digests[stored.sequence] = sha256(raw).digest()
-    return row_of(school, stored.kind, stored.subject, stored.started_at, stored.sequence, raw, decode_stored(raw))
+        digests[stored.sequence] = digest
+    result = decode_stored(raw)
+    return row_of(school, stored.kind, stored.subject, stored.started_at, stored.sequence, raw, digest, result)
 
 
 def _must_be_whole(folder: Path) -> None:

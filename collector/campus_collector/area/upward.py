@@ -41,7 +41,7 @@ class UpwardReporting:
         store_place: str,
         key_folder: Path | None,
     ) -> None:
-        """Nothing is read yet. Without a configuration nothing goes up. `store_place` and `key_folder` are for a process of its own."""
+        """Nothing is read yet. Without a configuration nothing goes up. `store_place` and `key_folder` are for a separate process."""
         self._store, self._key, self._level, self._name = store, key, level, name
         self._config, self._place, self._key_folder = config, store_place, key_folder
         self._outbox = Outbox(store, key)

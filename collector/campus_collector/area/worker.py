@@ -48,7 +48,7 @@ def prepare(wanted: MonthsWanted) -> int:
 
 
 def prepare_apart(wanted: MonthsWanted, started: Callable[[subprocess.Popen[bytes]], None]) -> int:
-    """The same in a process of its own, which `started` may kill. Raises StoreUnavailable when it ends without an answer."""
+    """The same in a separate process, which `started` may kill. Raises StoreUnavailable when it ends without an answer."""
     command = [sys.executable, "-m", "campus_collector.area.worker"]
     failed = message("months for the level above could not be prepared: see the collector's log")
     try:

@@ -80,7 +80,9 @@ def _provision(arguments: argparse.Namespace, config: CollectorConfig, language:
     if arguments.token_file.stat().st_mode & 0o077:
         text = message("{file} can be read by others: chmod 600")
         print(text.in_(language, file=arguments.token_file), file=sys.stderr)
-    wish = DesiredSetup(arguments.folder, arguments.prometheus_url, arguments.lang, arguments.overwrite)
+    wish = DesiredSetup(
+        arguments.folder, arguments.prometheus_url, arguments.lang, arguments.overwrite, config.takes_months
+    )
     try:
         steps = Provisioner(arguments.url, token, arguments.ca_file).run(wish, arguments.dry_run)
     except NotProvisioned as error:
@@ -99,7 +101,7 @@ def _provision(arguments: argparse.Namespace, config: CollectorConfig, language:
 
 def _export(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     try:
-        written = write_tree(arguments.path, arguments.prometheus_url, arguments.lang)
+        written = write_tree(arguments.path, arguments.prometheus_url, arguments.lang, area=config.takes_months)
     except OSError as error:
         return failed(EXIT_FAILED, f"{arguments.path}: {error_words(error).in_(language)}")
     print("\n".join(str(path) for path in written))

@@ -1,4 +1,4 @@
-"""Reads the files of an inventory in a process of its own, within limits: a file of anybody's making costs the collector neither memory nor time.
+"""Reads the files of an inventory in a separate process, within limits: a file of anybody's making costs the collector neither memory nor time.
 
 `python -m campus_collector.inventory.worker` takes one request on standard input and gives one answer on standard output (msgpack).
 """

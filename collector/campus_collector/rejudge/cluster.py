@@ -6,7 +6,8 @@ its workers: it belongs into a closed network.
 
 import logging
 import queue
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -20,6 +21,8 @@ from campus_collector.store.archive.format import MANIFEST
 from campus_wire.version import VERSION
 
 CONNECT_SECONDS = 10
+MOST_CONNECT_SECONDS = 20.0
+"""More than the connection's own limit, which does not cover each of its steps."""
 NO_WORKER_SECONDS = 60.0
 """So long a cluster may be without any worker."""
 LOOK_SECONDS = 1.0
@@ -48,15 +51,43 @@ def _client(scheduler: str) -> Iterator[Any]:
         raise WorkersFailed(message("a cluster needs Dask: pip install 'campusmeter[cluster]'")) from None
     for name in ("distributed", "distributed.client"):  # what is lost is tried again, or reported here
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, TypeError) as error:
-        words = message("{scheduler}: no scheduler answers: {why}", scheduler=scheduler, why=_reason(error))
-        raise WorkersFailed(words) from None
+    client = _connected(lambda: Client(scheduler, timeout=CONNECT_SECONDS), scheduler)
     try:
         yield client
     finally:
         client.close(timeout=CONNECT_SECONDS)
+
+
+def _connected(connect: Callable[[], Any], scheduler: str) -> Any:
+    """What `connect` gives. It runs in a thread, because Dask waits without an end for a port that takes connections and says nothing, and ends with
+    any exception, MemoryError too, where something else answers. Raises WorkersFailed."""
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(connect())
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer = answers.get(timeout=MOST_CONNECT_SECONDS)
+    except queue.Empty:
+        raise WorkersFailed(
+            message(
+                "{scheduler}: no scheduler answers: connections are taken, and nothing is said for {seconds} s",
+                scheduler=scheduler,
+                seconds=round(MOST_CONNECT_SECONDS),
+            )
+        ) from None
+    if isinstance(answer, OSError | ValueError):  # nobody is there, in time; or the address is none
+        raise WorkersFailed(
+            message("{scheduler}: no scheduler answers: {why}", scheduler=scheduler, why=_reason(answer))
+        )
+    if isinstance(answer, Exception):
+        words = message("{scheduler}: what answers is no Dask scheduler ({why})")
+        raise WorkersFailed(words.with_(scheduler=scheduler, why=_reason(answer)))
+    return answer
 
 
 def _wait_for_workers(client: Any, seconds: float) -> None:
@@ -141,4 +172,5 @@ def _answer(future: Any, part: Part) -> Answer:
 
 
 def _reason(error: object) -> Message:
-    return verbatim(" ".join(f"{type(error).__name__}: {error}".split())[:MOST_REASON_LETTERS])
+    words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return verbatim(words[:MOST_REASON_LETTERS])

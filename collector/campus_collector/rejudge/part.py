@@ -182,9 +182,13 @@ def _judge_results(judge: "_Judge", archive: ArchivedMonth, town: str, subjects:
     for subject in subjects:
         for series in _series(subject):
             of_series.setdefault(series, []).append(subject)
+    schools: set[str] = set()
     seen: set[_Key] = set()
     judged: set[_Key] = set()
-    for _, of_school in groupby(_rows(archive, town), key=itemgetter(0)):
+    for school, of_school in groupby(_rows(archive, town), key=itemgetter(0)):
+        if school in schools:
+            raise ArchiveDamaged(archive.file_of(town), message("is not in order"))
+        schools.add(school)
         held: dict[_Key, tuple[Subject, list[AnyResult]]] = {}
         for series, rows in groupby(of_school, key=itemgetter(0, 1, 2)):
             if series in seen:

@@ -1,1 +1,1 @@
-"""The monthly report: `gather` reads a month into `figures`, `compose` makes a document of them, `forms` write it, `service` closes months and keeps what was issued. A collector that serves has that done by `separate` in a process of its own, `worker`."""
+"""The monthly report: `gather` reads a month into `figures`, `compose` makes a document of them, `forms` write it, `service` closes months and keeps what was issued. A collector that serves has that done by `separate` in a separate process, `worker`."""

@@ -13,7 +13,9 @@ from threading import Event
 from typing import Any, cast
 
 import duckdb
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from campus_collector.archive import service as service_module
 from campus_collector.archive import write as write_module
@@ -23,12 +25,13 @@ from campus_collector.archive.write import ArchiveWriter
 from campus_collector.cli.main import main
 from campus_collector.judge.policy import read_policy
 from campus_collector.store.archive import duck as duck_module
-from campus_collector.store.archive.format import COLUMNS, ArchivedRow, row_of
+from campus_collector.store.archive.format import COLUMNS, MANIFEST, ArchivedFile, ArchivedRow, hash_of, row_of
 from campus_collector.store.archive.read import ArchivedMonth, archived_months
+from campus_collector.store.columns import micros
 from campus_collector.store.errors import StoreBusy
 from campus_collector.store.leases import Lease
 from campus_collector.store.stored import decode_stored
-from campus_wire.records import kind_of
+from campus_wire.records import Interruption, LessonStreamRecord, kind_of
 from tests.collector.archive.months import (
     FIRST,
     NOVEMBER,
@@ -39,6 +42,7 @@ from tests.collector.archive.months import (
     close,
     send_two_months,
 )
+from tests.collector.lessons import interruption_alone, lesson_streams
 from tests.collector.world import World, envelope, throughput
 
 VERDICTS = """
@@ -160,7 +164,7 @@ def test_of_figures_without_heads_all_results_count(world: World, monkeypatch: p
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"a":"\0"}', b"", b'"\\ud800"', '{"名":"一\\n"}'.encode()])
 def test_any_bytes_are_written_and_read_back(raw: bytes, tmp_path: Path) -> None:
     file, target = tmp_path / "rows", tmp_path / "x.parquet"
-    file.write_bytes(write_module._encode([row_of("s001", "host", "gateway", 0, 1, raw, None)]))
+    file.write_bytes(write_module._encode([row_of("s001", "host", "gateway", 0, 1, raw, sha256(raw).digest(), None)]))
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in write_module.WRITTEN.items())
     source = f"SELECT {write_module.SELECTED} FROM read_json('{file}', format = 'newline_delimited', columns = {{{columns}}})"
     duckdb.sql(f"COPY ({source}) TO '{target}' (FORMAT parquet)")
@@ -172,11 +176,61 @@ def test_columns_say_what_the_result_says() -> None:
 
     result = throughput(94e6, 97e6)
     raw = encode_result(result)
-    row = row_of("s001", kind_of(result), result.subject, 5, 1, raw, decode_stored(raw))
+    row = row_of("s001", kind_of(result), result.subject, 5, 1, raw, sha256(raw).digest(), decode_stored(raw))
     assert (row.outcome, row.segment, row.test_bytes, row.down_lower_bound) == ("ok", "classroom", 2000, False)
     assert row.down_line_rate_bits_per_second == pytest.approx(94e6)
     assert row.up_line_rate_bits_per_second == pytest.approx(97e6)
     assert row.working_rtt_p95_seconds == 0.009
+
+
+def test_lesson_streams_and_interruptions_have_columns(world: World) -> None:
+    """What is unknown stays empty: an interruption that still goes on, a record without minutes."""
+    over = Interruption("i1", FIRST, FIRST + timedelta(seconds=20), "down", "uplink", 400)
+    going_on = Interruption("i2", FIRST + timedelta(hours=1), None, "both", "recorder", 3, "rec-1")
+    worse = {1: {"lost_up": 5, "lost_down": 7, "reordered": 2, "unknown_seconds": 1.5, "rtt_p95_seconds": 0.3}}
+    world.send(
+        throughput(at=FIRST),
+        *lesson_streams(FIRST, 5, worse, [over]),
+        *lesson_streams(FIRST + timedelta(hours=2), 1, name="empty", record=LessonStreamRecord("x", 20, 100, True)),
+        interruption_alone(over),
+        interruption_alone(going_on),
+    )
+    close(world, OCTOBER)
+    archive = world.service.archives.archive(OCTOBER)
+    query = "SELECT {} FROM read_parquet('{}') WHERE kind = '{}' ORDER BY started_at"
+    columns = (
+        "observed_minutes, sent_packets, lost_up_packets, lost_down_packets, reordered_packets, unknown_seconds,"
+        " minute_rtt_p95_max_seconds, longest_gap_seconds, interruptions"
+    )
+    rows = duckdb.sql(query.format(columns, archive.file_of("t01"), "lesson_stream")).fetchall()
+    assert rows == [(5, 6000, 5, 7, 2, 1.5, 0.3, 0.06, 1), (0, *[None] * 7, 0)]
+    columns = "epoch_us(ended_at), direction, fault_location, lost_packets, device"
+    rows = duckdb.sql(query.format(columns, archive.file_of("t01"), "interruption")).fetchall()
+    assert rows == [
+        (micros(FIRST + timedelta(seconds=20)), "down", "uplink", 400, None),
+        (None, "both", "recorder", 3, "rec-1"),
+    ]
+    assert verify_archives([archive]).findings == []
+
+
+def test_an_archive_without_the_newer_columns_is_verified(world: World) -> None:
+    world.send(throughput(at=FIRST), *lesson_streams(FIRST, 5))
+    close(world, OCTOBER)
+    archive = world.service.archives.archive(OCTOBER)
+    file, path = archive.file_of("t01"), "town=t01/results.parquet"
+    older = file.with_name("older")
+    newer = ", ".join(list(COLUMNS)[list(COLUMNS).index("ended_at") :])
+    duckdb.sql(
+        f"COPY (SELECT * EXCLUDE ({newer}) FROM read_parquet('{file}', hive_partitioning = false)) TO '{older}' (FORMAT parquet)"
+    )
+    older.replace(file)
+    listed = ArchivedFile(
+        sha256(file.read_bytes()).hexdigest(), file.stat().st_size, archive.manifest.files[path].results
+    )
+    manifest = replace(archive.manifest, files=archive.manifest.files | {path: listed})
+    (archive.folder / MANIFEST).chmod(0o600)
+    (archive.folder / MANIFEST).write_bytes(msgspec.json.encode(replace(manifest, sha256=hash_of(manifest))))
+    assert verify_archives([ArchivedMonth(archive.folder)]).findings == []
 
 
 def test_only_closed_months_and_each_once(world: World) -> None:
@@ -387,7 +441,7 @@ def test_a_town_of_many_rows_is_written_within_little_memory(tmp_path: Path, mon
         def _chunks(self) -> Iterator[list[ArchivedRow]]:
             for chunk in range(chunks):
                 yield [
-                    row_of("s001", "host", "gateway", number, number, noise.randbytes(2000).hex().encode(), None)
+                    row_of("s001", "host", "gateway", number, number, noise.randbytes(2000).hex().encode(), b"", None)
                     for number in range(chunk * rows, (chunk + 1) * rows)
                 ]
 

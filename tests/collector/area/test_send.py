@@ -13,7 +13,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campus_base.messages import verbatim
-from campus_collector.area.bundle import MonthReceipt, month_of_envelope, unpacked
+from campus_collector.area.bundle import (
+    MonthReceipt,
+    canonical_bytes,
+    month_of_envelope,
+    unpacked,
+)
 from campus_collector.area.connection import NoAnswer, UpperAnswer, decoded, post
 from campus_collector.area.enrol import NotEnrolled, enrol_above
 from campus_collector.area.key import NoSigningKey, SigningKey
@@ -21,7 +26,7 @@ from campus_collector.area.sender import next_attempt_at, refusal_words
 from campus_collector.area.upward import utc_now
 from campus_collector.area.worker import MonthsWanted
 from campus_collector.cli.main import main
-from campus_collector.domain.area import Level, OutgoingMonth
+from campus_collector.domain.area import DETAILS, Level, OutgoingMonth, SchoolDetail
 from campus_collector.judge.month import Month
 from campus_collector.store.errors import StoreUnavailable
 from tests.collector.area.test_receive import PREFECTURE, issue
@@ -370,3 +375,17 @@ def test_the_commands_say_what_they_cannot_do(tmp_path: Path, capsys: pytest.Cap
     with collector(tmp_path):
         assert main(["area", "revoke", "c01", *folder]) == 1
     assert "c01" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_the_level_above_gets_of_schools_what_the_county_lets_be_seen(
+    tmp_path: Path, area: World, detail: SchoolDetail
+) -> None:
+    with lower(tmp_path / "c01", address(area), CAMPUS_UPSTREAM_SCHOOLS=detail) as county:
+        enrol_and_close_august(county, area)
+        assert county.service.upward.run(at_once=True).acknowledged == 1
+    (received,) = area.service.store.area.months()
+    month = month_of_envelope(unpacked(area.service.store.area.envelope(received)))
+    content = canonical_bytes(month)
+    assert (b"s001" in content, b"c101" in content) == (detail != "none", detail == "verdicts")
+    assert month.totals["classroom_bandwidth"].met == 1

@@ -3,16 +3,19 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from campus_collector.cli.main import main
+from campus_collector.rejudge import cluster as cluster_module
 from campus_collector.rejudge.cluster import _refusal, by_cluster, worker_state
 from campus_collector.rejudge.part import Part, PartFailure, PartOutcome, decode_answer, encode_part, judge_part
 from campus_collector.rejudge.plan import plan
@@ -165,6 +168,43 @@ def test_a_worker_says_which_archive_it_lacks(archive: Path, tmp_path: Path) -> 
     there, away = str(archive / f"month={MONTHS[0]}"), str(tmp_path / "month=2026-10")
     assert worker_state([there]) == (VERSION, "")
     assert worker_state([there, away]) == (VERSION, away)
+
+
+@contextmanager
+def listener(answer: bytes) -> Iterator[str]:
+    """The address of a port that takes connections, and answers each with these bytes; with none it says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as taken:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection = taken.enter_context(server.accept()[0])
+                    if answer:
+                        connection.sendall(answer)
+                        connection.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "no scheduler answers: connections are taken, and nothing is said for 5 s"),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "what answers is no Dask scheduler"),
+        (b"\0" * 64, "what answers is no Dask scheduler"),
+    ],
+)
+def test_a_port_that_is_no_scheduler_is_named(
+    answer: bytes, words: str, archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster_module, "MOST_CONNECT_SECONDS", 5.0 if not answer else START_SECONDS)
+    with listener(answer) as address:
+        assert main(["rejudge", "--archive", str(archive), "--months", MONTHS[0], "--scheduler", address]) == 1
+    error = capsys.readouterr().err
+    assert f"{address}: {words}" in error
+    assert error.count("\n") == 1
 
 
 def test_without_dask_it_is_said(

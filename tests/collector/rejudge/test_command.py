@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 import pytest
 
@@ -25,7 +26,7 @@ from campus_collector.rejudge.plan import plan
 from campus_collector.rejudge.processes import WorkersFailed, by_processes
 from campus_collector.store.archive.format import CONTEXT, MANIFEST
 from campus_wire.version import VERSION
-from tests.collector.rejudge.county import MONTHS, changed_policy, copy_of, forge_context
+from tests.collector.rejudge.county import MONTHS, changed_policy, copy_of, forge_context, forge_manifest
 
 BOTH = f"{MONTHS[0]}..{MONTHS[1]}"
 SHARE = ("passing_share = 0.80", "passing_share = 0.60")
@@ -208,6 +209,20 @@ def edit_manifest(month: Path) -> None:
     (month / MANIFEST).write_text(text.replace('"results":', '"results":1', 1), encoding="utf-8")
 
 
+def sort_otherwise(month: Path) -> None:
+    """By kind before the school: each series is whole, no school is."""
+    file = next(
+        file
+        for file in sorted(month.glob("town=*/results.parquet"))
+        if duckdb.sql(f"SELECT count(DISTINCT school) > 1 FROM '{file}'").fetchall() == [(True,)]
+    )
+    rows = f"SELECT * FROM read_parquet('{file}', hive_partitioning = false) ORDER BY kind, school, subject, started_at"
+    duckdb.sql(f"COPY ({rows}) TO '{file}.other' (FORMAT parquet)")
+    Path(f"{file}.other").replace(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    forge_manifest(month, lambda files: files[file.relative_to(month).as_posix()].update(sha256=digest))
+
+
 def another_month(month: Path) -> None:
     shutil.copy(month.parent / f"month={MONTHS[0]}" / MANIFEST, month / MANIFEST)
 
@@ -219,6 +234,7 @@ def another_month(month: Path) -> None:
         (remove_results, "results.parquet"),
         (truncate_context, CONTEXT),
         (swap_towns, "results.parquet"),
+        (sort_otherwise, "is not in order"),
         (edit_manifest, MANIFEST),
         (another_month, MANIFEST),
     ],

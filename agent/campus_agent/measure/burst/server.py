@@ -301,7 +301,7 @@ async def serve(settings: ResponderSettings, ready: Callable[[int], None] | None
 
 
 def serve_forever(settings: ResponderSettings, ready: Callable[[int], None] | None = None) -> None:
-    """`serve` for a process of its own."""
+    """`serve` for a separate process."""
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings, ready))
 

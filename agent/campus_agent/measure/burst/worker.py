@@ -1,4 +1,4 @@
-"""One test by our own engine, in a process of its own: the load needs a whole core for a moment."""
+"""One test by our own engine, in a separate process: the load needs a whole core for a moment."""
 
 from collections.abc import Callable
 from pathlib import Path

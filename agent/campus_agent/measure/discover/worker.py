@@ -1,4 +1,4 @@
-"""Look at the local links with scapy, in a process of its own: 76 MB, and packets of its own making (CAP_NET_RAW).
+"""Look at the local links with scapy, in a separate process: 76 MB, and packets of its own making (CAP_NET_RAW).
 
 Nothing is sent beyond the local links: ARP to our own networks, one DHCPDISCOVER by broadcast, one WS-Discovery probe by link-local
 multicast (TTL 1). LLDP is only listened to. Whatever else passes by is left out, and a link that cannot be used costs itself only.

@@ -1,4 +1,4 @@
-"""A poll round of all devices, in a process of its own: SNMP's library and its ciphers weigh more than the whole resident agent."""
+"""A poll round of all devices, in a separate process: SNMP's library and its ciphers weigh more than the whole resident agent."""
 
 import asyncio
 from collections.abc import Callable

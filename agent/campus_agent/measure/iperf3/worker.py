@@ -1,6 +1,6 @@
 """One iperf3 TCP test in one direction, by libiperf through the `iperf3` package.
 
-Why a process of its own: libiperf assumes one thread per process, takes over standard output, and waits for ever for a server that
+Why a separate process: libiperf assumes one thread per process, takes over standard output, and waits for ever for a server that
 accepts and stays mute; the parent's deadline ends that.
 """
 

@@ -1,4 +1,4 @@
-"""A round of switch ports, in a process of its own: SNMP's library weighs more than the whole resident agent."""
+"""A round of switch ports, in a separate process: SNMP's library weighs more than the whole resident agent."""
 
 import asyncio
 from collections.abc import Callable

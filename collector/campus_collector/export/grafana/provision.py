@@ -36,6 +36,8 @@ class DesiredSetup:
     prometheus_url: str
     language: Language
     overwrite: bool = False
+    area: bool = False
+    """Also the dashboard of a prefecture or province."""
 
     @property
     def datasource(self) -> dict[str, Any]:
@@ -49,11 +51,18 @@ class DesiredSetup:
         }
 
 
-def shipped_dashboards(language: Language) -> list[dict[str, Any]]:
-    """The dashboards that come with the program: in the wheel beside the package, in a checkout at its top."""
+AREA_FILE = "area.json"
+"""The dashboard that only a collector above counties has values for."""
+
+
+def shipped_dashboards(language: Language, *, area: bool = False) -> list[dict[str, Any]]:
+    """The dashboards that come with the program: in the wheel beside the package, in a checkout at its top. With `area` also that of the
+    months that counties send up.
+    """
     inside = Path(str(files("campus_collector"))) / "dashboards"
     folder = inside if inside.is_dir() else inside.parent.parent.parent / "dashboards"
-    return [msgspec.json.decode(path.read_bytes()) for path in sorted((folder / language).glob("*.json"))]
+    paths = sorted(path for path in (folder / language).glob("*.json") if area or path.name != AREA_FILE)
+    return [msgspec.json.decode(path.read_bytes()) for path in paths]
 
 
 class Provisioner:
@@ -90,7 +99,7 @@ class Provisioner:
         elif steps[-1].what == "changed":
             todo.append(lambda: self._client.folder.update_folder(OURS, desired.folder, overwrite=True))
         self._datasource(desired, steps, todo)
-        for shipped_dashboard in shipped_dashboards(desired.language):
+        for shipped_dashboard in shipped_dashboards(desired.language, area=desired.area):
             self._dashboard(shipped_dashboard, desired, steps, todo)
         if not dry_run and not any(step.what == "conflict" for step in steps):
             for work in todo:
@@ -179,7 +188,7 @@ def _words(status: int, answer: str) -> Message:
     return message("Grafana answers {status}: {answer}", status=status, answer=answer[:200])
 
 
-def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Path]:
+def write_tree(folder: Path, prometheus_url: str, language: Language, *, area: bool = False) -> list[Path]:
     """The same for Grafana's file provisioning: `provisioning/` and `dashboards/`. Raises OSError."""
     desired = DesiredSetup("CampusMeter", prometheus_url, language)
     source = desired.datasource
@@ -193,7 +202,7 @@ def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Pa
             "    allowUiUpdates: false\n    options:\n      path: /var/lib/grafana/dashboards/campusmeter\n"
         ),
     }
-    for shipped_dashboard in shipped_dashboards(language):
+    for shipped_dashboard in shipped_dashboards(language, area=area):
         texts[f"dashboards/campusmeter/{shipped_dashboard['uid']}.json"] = (
             msgspec.json.format(msgspec.json.encode(shipped_dashboard)).decode() + "\n"
         )

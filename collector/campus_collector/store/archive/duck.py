@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "200MB"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,  # so that rows stay in order, also where DuckDB is not asked to keep it: then it need not hold them back
-    "preserve_insertion_order": False,
+    "threads": 1,
+    "preserve_insertion_order": True,  # else DuckDB, also on one thread, holds back the few rows that a condition takes of many
     "memory_limit": MEMORY_LIMIT,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,

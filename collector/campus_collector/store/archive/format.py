@@ -6,6 +6,7 @@ DIR/month=2026-10/links.csv.gz
 DIR/month=2026-10/town=t01/results.parquet
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from urllib.parse import quote, unquote
@@ -14,11 +15,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from campus_collector.domain.schools import School, Subject
+from campus_collector.store.columns import micros_or_none
 from campus_wire.bandwidth import line_rate_of
 from campus_wire.records import (
     AnyResult,
     DeviceRecord,
+    Interruption,
     LatencyProbeRecord,
+    LatencyRecord,
+    LessonStreamRecord,
     PortRecord,
     RoomRecord,
     ServiceRecord,
@@ -39,7 +44,7 @@ SHA256_START_BYTES = 8
 class ArchivedRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A result as an analyst reads it. Each field is a column, None where it was not measured; `raw` holds the bytes as they came, where they are text.
 
-    Rates are bits per second, sizes bytes, times seconds; `started_at` is microseconds since 1970.
+    Rates are bits per second, sizes bytes, times seconds; `started_at` and `ended_at` are microseconds since 1970.
     """
 
     school: str
@@ -75,6 +80,20 @@ class ArchivedRow(msgspec.Struct, omit_defaults=True, gc=False):
     total_seconds: float | None = None
     up: bool | None = None
     speed_bits_per_second: float | None = None
+    ended_at: int | None = None
+    direction: str | None = None
+    fault_location: str | None = None
+    lost_packets: int | None = None
+    device: str | None = None
+    observed_minutes: int | None = None
+    sent_packets: int | None = None
+    lost_up_packets: int | None = None
+    lost_down_packets: int | None = None
+    reordered_packets: int | None = None
+    unknown_seconds: float | None = None
+    minute_rtt_p95_max_seconds: float | None = None
+    longest_gap_seconds: float | None = None
+    interruptions: int | None = None
 
 
 _SQL_TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
@@ -91,11 +110,13 @@ COLUMNS = {name: sql_type for name, sql_type in WRITTEN.items() if name != "raw_
     "started_at": "TIMESTAMP WITH TIME ZONE",
     "sha256_start": "BLOB",
     "raw": "BLOB",
+    "ended_at": "TIMESTAMP WITH TIME ZONE",
 }
 """The columns of the file, in their order, with their types."""
 _FROM_WRITTEN = {
     "started_at": "make_timestamptz(started_at)",
     "sha256_start": "unhex(sha256_start)",
+    "ended_at": "make_timestamptz(ended_at)",
     "raw": "coalesce(encode(raw), from_base64(raw_base64))",
 }
 SELECTED = ", ".join(f"{_FROM_WRITTEN[name]} AS {name}" if name in _FROM_WRITTEN else name for name in COLUMNS)
@@ -103,10 +124,17 @@ SELECTED = ", ".join(f"{_FROM_WRITTEN[name]} AS {name}" if name in _FROM_WRITTEN
 
 
 def row_of(
-    school: str, kind: str, subject: str, started_at: int, sequence: int, raw: bytes, result: AnyResult | None
+    school: str,
+    kind: str,
+    subject: str,
+    started_at: int,
+    sequence: int,
+    raw: bytes,
+    digest: bytes,
+    result: AnyResult | None,
 ) -> ArchivedRow:
-    """A result's row; of one that cannot be read only where it was stored, and its bytes."""
-    row = ArchivedRow(school, kind, subject, started_at, sequence, sha256(raw).hexdigest()[: 2 * SHA256_START_BYTES])
+    """A result's row; `digest` is the SHA-256 of `raw`. Of a result that cannot be read only where it was stored, and its bytes."""
+    row = ArchivedRow(school, kind, subject, started_at, sequence, digest[:SHA256_START_BYTES].hex())
     try:
         row.raw = None if b"\0" in raw else raw.decode()
     except UnicodeDecodeError:
@@ -132,12 +160,43 @@ def row_of(
         row.up = record.up
     elif isinstance(record, LatencyProbeRecord):
         row.segment = record.segment
-        row.idle_rtt_median_seconds, row.idle_jitter_seconds = (
-            record.idle.rtt_median_seconds,
-            record.idle.jitter_seconds,
-        )
-        row.idle_loss_ratio = record.idle.loss_ratio
+        _add_idle(row, record.idle)
+    elif isinstance(record, LessonStreamRecord):
+        _add_lesson_stream(row, record)
+    elif isinstance(record, Interruption):
+        _add_interruption(row, record)
     return row
+
+
+def _add_lesson_stream(row: ArchivedRow, record: LessonStreamRecord) -> None:
+    """The sums of its minutes; of round trips and gaps the worst minute. Without any minute: nothing is known."""
+    row.interruptions = len(record.interruptions)
+    minutes = record.minutes
+    row.observed_minutes = len(minutes)
+    if not minutes:
+        return
+    row.sent_packets = sum(minute.sent for minute in minutes)
+    row.lost_up_packets = sum(minute.lost_up for minute in minutes)
+    row.lost_down_packets = sum(minute.lost_down for minute in minutes)
+    row.reordered_packets = sum(minute.reordered for minute in minutes)
+    row.unknown_seconds = sum(minute.unknown_seconds for minute in minutes)
+    row.minute_rtt_p95_max_seconds = max(_known(minute.rtt_p95_seconds for minute in minutes), default=None)
+    row.longest_gap_seconds = max(_known(minute.longest_gap_seconds for minute in minutes), default=None)
+
+
+def _known(values: Iterable[float | None]) -> Iterator[float]:
+    return (value for value in values if value is not None)
+
+
+def _add_interruption(row: ArchivedRow, interruption: Interruption) -> None:
+    row.ended_at = micros_or_none(interruption.ended_at)
+    row.direction, row.fault_location = interruption.direction, interruption.where
+    row.lost_packets, row.device = interruption.lost, interruption.device
+
+
+def _add_idle(row: ArchivedRow, idle: LatencyRecord) -> None:
+    row.idle_rtt_median_seconds, row.idle_jitter_seconds = idle.rtt_median_seconds, idle.jitter_seconds
+    row.idle_loss_ratio = idle.loss_ratio
 
 
 def _add_throughput(row: ArchivedRow, record: ThroughputRecord) -> None:
@@ -151,8 +210,7 @@ def _add_throughput(row: ArchivedRow, record: ThroughputRecord) -> None:
         row.up_line_rate_bits_per_second = line_rate_of(up, record.encapsulation)
         row.up_lower_bound = up.lower_bound
     if idle is not None:
-        row.idle_rtt_median_seconds, row.idle_jitter_seconds = idle.rtt_median_seconds, idle.jitter_seconds
-        row.idle_loss_ratio = idle.loss_ratio
+        _add_idle(row, idle)
     if record.working is not None:
         row.working_rtt_p95_seconds = record.working.rtt_p95_seconds
 
