@@ -20,6 +20,8 @@ REPORTED_WITHIN = timedelta(minutes=15)
 """A gateway that has taken a command says more of it before this is over, or it has expired."""
 MOST_LIVE, MOST_IN_AN_HOUR, MOST_TESTS_IN_A_DAY = 20, 60, 6
 """Of a school; of a school; of a subject: of a hundred tests a month a person must not choose the moments of most."""
+MOST_OF_A_PERSON_IN_AN_HOUR = 120
+"""At all schools together: a stolen session must not set a county's gateways to work."""
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 KIND_WORDS: dict[str, Message] = {
@@ -90,8 +92,11 @@ class StoredCommand:
         return Command(self.id, self.kind, seconds, self.subject, self.body.subject_kind)
 
 
-def refusal(wanted: Wanted, last_day: Sequence[StoredCommand], now: datetime) -> Message | None:
-    """Why it may not be asked of a school, beside what was asked of it within a day; None when it may."""
+def refusal(wanted: Wanted, last_day: Sequence[StoredCommand], asked_by_person: int, now: datetime) -> Message | None:
+    """Why it may not be asked of a school, beside what was asked of it within a day; None when it may.
+
+    `asked_by_person`: how many commands the person asked of any school within an hour.
+    """
     live = [command for command in last_day if command.is_live(now)]
     for command in live:
         if (command.kind, command.subject) == (wanted.kind, wanted.subject):
@@ -100,13 +105,17 @@ def refusal(wanted: Wanted, last_day: Sequence[StoredCommand], now: datetime) ->
         return message("{count} are waiting for this gateway already", count=len(live))
     if sum(command.asked_at > now - HOUR for command in last_day) >= MOST_IN_AN_HOUR:
         return message("this gateway was asked {most} times within an hour", most=MOST_IN_AN_HOUR)
-    done = sum(
-        command.state == "done" and command.kind == "measure" and command.subject == wanted.subject
-        for command in last_day
-    )
-    if wanted.kind == "measure" and done >= MOST_TESTS_IN_A_DAY:
+    if asked_by_person >= MOST_OF_A_PERSON_IN_AN_HOUR:
+        return message("you asked {most} times within an hour", most=MOST_OF_A_PERSON_IN_AN_HOUR)
+    tests = sum(_may_have_results(each) and each.subject == wanted.subject for each in last_day)
+    if wanted.kind == "measure" and tests >= MOST_TESTS_IN_A_DAY:
         return message("it was tested {most} times on request within a day: no more now", most=MOST_TESTS_IN_A_DAY)
     return None
+
+
+def _may_have_results(command: StoredCommand) -> bool:
+    """A test that was taken and not refused: also one whose last report was lost has left its results."""
+    return command.kind == "measure" and command.state not in ("asked", "refused")
 
 
 def after_report(command: StoredCommand, report: CommandReport, now: datetime) -> StoredCommand | Message:

@@ -394,6 +394,7 @@ WORDS: dict[str, Message] = {
         " for workdays, provisionally."
     ),
     "doubtful": message("doubtful: "),
+    "on_request": message("tested on request: a person chose the moment"),
     "targets": message("This month by target"),
     "rate_of": message("Compliance rate"),
     "no_subjects": message("nothing to judge yet"),

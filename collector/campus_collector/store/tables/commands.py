@@ -8,6 +8,7 @@ import msgspec
 from campus_base.messages import Message
 from campus_collector.domain.commands import (
     DAY,
+    HOUR,
     TAKEN_WITHIN,
     CommandBody,
     StoredCommand,
@@ -45,7 +46,7 @@ class CommandTable(TableGroup):
         """Keep a command until its gateway asks. Raises CommandRefused."""
         now = moment(transaction.clock_micros())
         last_day = _of_school(transaction, school, now - DAY, 1000)
-        refused = refusal(wanted, last_day, now)
+        refused = refusal(wanted, last_day, _asked_by(transaction, person, now - HOUR), now)
         if refused is not None:
             raise CommandRefused(refused)
         row = transaction.first("SELECT max(number) FROM command WHERE school = :school", {"school": school})
@@ -130,6 +131,15 @@ def _of_school(reader: Queryable, school: str, since: datetime | None, limit: in
         {"school": school, "since": micros(since) if since is not None else 0, "limit": limit},
     )
     return [_command(row) for row in rows]
+
+
+def _asked_by(reader: Queryable, person: str, since: datetime) -> int:
+    """How many commands a person asked of any school."""
+    row = reader.first(
+        "SELECT count(*) FROM command WHERE person = :person AND asked_at > :since",
+        {"person": person, "since": micros(since)},
+    )
+    return int(row[0]) if row else 0
 
 
 def _command(row: Row) -> StoredCommand:

@@ -14,3 +14,4 @@ CREATE TABLE command (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX command_by_id ON command (school, id);
 CREATE INDEX command_not_taken ON command (school, number) WHERE state = 'asked';
+CREATE INDEX command_by_person ON command (person, asked_at);
