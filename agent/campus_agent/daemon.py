@@ -28,6 +28,7 @@ from campus_agent.commands.kinds import handlers
 from campus_agent.commands.lane import CommandLane
 from campus_agent.commands.reports import LogSummary, doctor_of
 from campus_agent.commands.retest import Retest
+from campus_agent.commands.upgrade import upgrade_of
 from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
@@ -473,7 +474,7 @@ class Daemon:
         retest = Retest(
             self.config, self.gate, self._time, self._calendar, self.runner, self._store, self.snapshot.running
         )
-        table = handlers(retest.run, doctor_of(self._file), self._log_summary.send)
+        table = handlers(retest.run, doctor_of(self._file), self._log_summary.send, upgrade_of(self.config.state_dir))
         lane = CommandLane(self.config.collector, table, self.spool, self._on_disk, self._exchange, self.rng)
         logging.getLogger().addHandler(self._log_summary)
         try:

@@ -26,10 +26,7 @@ if [ -f "$unit" ] && [ ! -L "$unit" ]; then  # the script for bureaus put a copy
 fi
 if command -v systemctl >/dev/null; then
   [ -n "$2" ] || systemctl --quiet enable "$package.service" || true
-  if [ "$package" = campus-agent ] && { [ -z "$2" ] || dpkg --compare-versions "$2" lt 0.3~; }; then  # later it stays as staff set it
-    systemctl --quiet enable campus-agent-upgrade.timer campus-agent-upgrade.path || true
-    [ ! -d /run/systemd/system ] || { systemctl daemon-reload; systemctl start campus-agent-upgrade.timer campus-agent-upgrade.path; } || true
-  fi
+  # upgrades by the collector stay as staff set them: campus-agent upgrade enable
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || true
     systemctl try-restart "$package@*.service" || true  # several collectors of one machine, by their ports

@@ -1,6 +1,7 @@
-"""`campus-agent upgrade look`, `pin`, `status`: what the upgrade's unit runs, as root."""
+"""`campus-agent upgrade enable`, `disable`, `look`, `pin`, `status`: releases by the collector, as root."""
 
 import argparse
+import subprocess
 
 from campus_agent.cli.common import EXIT_NOT_MET, config_option
 from campus_agent.config.model import Collector
@@ -13,10 +14,14 @@ from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_base.system_errors import error_words
 
+LOOK_UNITS = ("campus-agent-upgrade.timer", "campus-agent-upgrade.path")
+
 
 def register(parser: CommandParser) -> None:
     words = parser.words
     for name, text, command in (
+        ("enable", message("look each night for a release of the collector, and when it is asked for"), _enable),
+        ("disable", message("look for no release any more"), _disable),
         ("look", message("ask the collector for a release, fetch it and install it"), _look),
         ("status", message("what is being done, and what became of the last upgrade"), _status),
         ("pin", message("keep the key that signs releases, if it has this fingerprint"), _pin),
@@ -34,6 +39,20 @@ def _collector(arguments: argparse.Namespace) -> Collector:
     if collector is None:
         raise NoUpgrade(message("no collector is configured"))
     return collector
+
+
+def _enable(arguments: argparse.Namespace, language: Language) -> int:
+    return _switch("enable")
+
+
+def _disable(arguments: argparse.Namespace, language: Language) -> int:
+    return _switch("disable")
+
+
+def _switch(action: str) -> int:
+    """What systemctl prints is what went wrong."""
+    done = subprocess.run(["systemctl", "--quiet", "--now", action, *LOOK_UNITS], check=False, timeout=120)
+    return EXIT_OK if done.returncode == 0 else EXIT_NOT_MET
 
 
 def _look(arguments: argparse.Namespace, language: Language) -> int:

@@ -39,9 +39,9 @@ async def not_available(command: Command, report: Report) -> CommandOutcome:
     return CommandOutcome("refused", NOT_AVAILABLE, "this version of the agent cannot do it")
 
 
-def handlers(measure: Handler, doctor: Handler, log_summary: Handler) -> dict[str, Handler]:
+def handlers(measure: Handler, doctor: Handler, log_summary: Handler, upgrade: Handler) -> dict[str, Handler]:
     """Every kind that a gateway knows. To make a kind work, put its handler here."""
-    return {"measure": measure, "doctor": doctor, "log_summary": log_summary, "upgrade": not_available}
+    return {"measure": measure, "doctor": doctor, "log_summary": log_summary, "upgrade": upgrade}
 
 
 def progress_report(claim: str, progress: CommandProgress) -> CommandReport:

@@ -20,7 +20,7 @@ PACKAGE = "campus-agent"
 ORDER_FILE, OUTCOME_FILE = "order.json", "outcome.json"
 ACKNOWLEDGED_FILE = Path("/var/lib/campus-agent/acknowledged")
 """Written by the daemon: its version, once the collector has acknowledged a batch of it."""
-REPORT_SECONDS = 1200.0
+REPORT_SECONDS = float(os.environ.get("CAMPUS_UPGRADE_REPORT_SECONDS", "1200"))
 """The new version must have reported within this time of its installation, or of the boot after that."""
 MOST_STARTS = 6
 """A release by which the machine itself does not stay up is gone back from after so many starts."""

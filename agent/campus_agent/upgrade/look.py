@@ -34,6 +34,7 @@ from campus_agent.upgrade.install import (
     read_order,
     write_json,
 )
+from campus_agent.upgrade.request import REQUEST_NAME
 from campus_base.files import write_whole
 from campus_base.messages import Message, message
 from campus_wire.records import UpgradeAnswer, UpgradeQuestion
@@ -42,7 +43,7 @@ PATH = "/v1/upgrade"
 KEY_PATH = "/apt/release-key.asc"
 FOLDER = Path("/var/lib/campus-agent-upgrade")
 """Only root reads and writes it."""
-REQUEST_FILE = Path(DEFAULT_STATE_DIR) / "look-for-upgrade"
+REQUEST_FILE = Path(DEFAULT_STATE_DIR) / REQUEST_NAME
 """Where it appears, systemd (campus-agent-upgrade.path) starts a look; the daemon may write it, and can do nothing else here."""
 SEEN_FILE = "seen.json"
 APT_SECONDS = 3600
@@ -72,11 +73,6 @@ class NoUpgrade(Exception):
     def __init__(self, words: Message) -> None:
         super().__init__(words.en)
         self.words = words
-
-
-def request_look(file: Path = REQUEST_FILE) -> None:
-    """Have this gateway look for an upgrade now, as far as its collector offers any. Raises OSError."""
-    file.touch(mode=0o600)
 
 
 def look(collector: Collector, key_file: Path, folder: Path = FOLDER) -> Order | None:
