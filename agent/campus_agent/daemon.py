@@ -1,7 +1,7 @@
 """`campus-agent run`: measure by the timetable, spool, ship, until stopped. The resident part, kept small.
 
-Lanes: `load` (throughput and latency, one at a time), `light` (host, services), `stream` (the lesson stream), `ship`. Every opportunity that is not used is a
-counted result with its reason. SIGTERM ends what runs (its worker is killed, nothing half-measured is kept) and leaves.
+Lanes: `load` (throughput and latency, one at a time), `light` (host, services), `stream` (the lesson stream), `commands` (what the bureau asks
+for), `ship`. Every opportunity that is not used is a counted result with its reason. SIGTERM ends what runs (its worker is killed, nothing half-measured is kept) and leaves.
 """
 
 import asyncio
@@ -24,11 +24,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from campus_agent.clock.clock import Clock, ClockEstimate, offset_seconds, system_clock
+from campus_agent.commands.kinds import handlers
+from campus_agent.commands.lane import CommandLane
+from campus_agent.commands.reports import LogSummary, doctor_of
+from campus_agent.commands.retest import Retest
+from campus_agent.commands.upgrade import upgrade_of
 from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
 from campus_agent.gate.rules import LATENCY, SCHEDULE
 from campus_agent.gate.school_time import SchoolTime
+from campus_agent.measure.browser.messages import socket_path
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.plan import agent_state, announcement, costs, endpoints_of, free_bytes, jobs_of
@@ -51,6 +57,7 @@ from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.spool.time_floor import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, note_behind, recall_floor
 from campus_agent.status import LastResult, Snapshot, read_snapshot, write_snapshot
 from campus_base import sd_notify
+from campus_base.files import write_whole
 from campus_base.messages import verbatim
 from campus_wire.failures import Operation, SkipReason, Validity
 from campus_wire.records import (
@@ -67,6 +74,8 @@ T = TypeVar("T")
 LANE_PAUSE_SECONDS = 5.0
 LONGEST_SLEEP_SECONDS = 60.0
 NO_PROBLEM = verbatim("")
+ACKNOWLEDGED_FILE = "acknowledged"
+"""In the state folder: the version whose batch the collector acknowledged last. The installer of upgrades reads it (upgrade/install.py)."""
 WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
@@ -152,7 +161,9 @@ class Daemon:
         self._exchanges = executor("exchange", 2)
         self._file = file
         self._rotate_after = 0.0
+        self._log_summary = LogSummary()
         self._config_problem = NO_PROBLEM
+        self._acknowledged = False
         self.spool = spool
         self.clock = clock
         self.rng = rng or Random()
@@ -186,6 +197,7 @@ class Daemon:
             "ship": self._ship_lane,
             "configuration": self._config_lane,
             "page": self._page_lane,
+            "commands": self._command_lane,
             "watchdog": self._watchdog,
         }
         if self.config.lesson_stream.enabled:
@@ -230,7 +242,13 @@ class Daemon:
         """Which of these endpoints are switched on?"""
         endpoints = {job.subject: endpoint_of(self.config, job.subject) for job in jobs}
         targets = [
-            PresenceTarget(endpoint.id, endpoint.host, endpoint.port, endpoint.engine == "iperf3")
+            PresenceTarget(
+                endpoint.id,
+                endpoint.host,
+                endpoint.port,
+                endpoint.engine == "iperf3",
+                str(socket_path(self.config.state_dir)) if endpoint.engine == "browser" else "",
+            )
             for endpoint in endpoints.values()
         ]
         try:
@@ -240,7 +258,8 @@ class Daemon:
             log.exception("endpoints not looked at")
             failures = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
         for subject, failure in failures.items():
-            self.planner.record_presence(subject, failure, self.clock.monotonic())
+            is_cheap = endpoints[subject].engine == "browser"
+            self.planner.record_presence(subject, failure, self.clock.monotonic(), is_cheap=is_cheap)
 
     async def _run_job(self, step: Try) -> None:
         """Use this opportunity, or say why not; whatever happens a result is kept and the job is due again later."""
@@ -373,9 +392,20 @@ class Daemon:
                 )
                 await asyncio.sleep(max(outcome.retry_seconds, 0.1))
                 continue
+            await self._note_acknowledged()
             if outcome.stored or outcome.duplicate or outcome.quarantined:
                 log.info("shipped", extra={"stored": outcome.stored, "quarantined": outcome.quarantined})
             await self._wait_for_next_drain()
+
+    async def _note_acknowledged(self) -> None:
+        """Keep, once a process, that the collector has acknowledged a batch of this version: an upgrade waits for it."""
+        if not self._acknowledged:
+            self._acknowledged = True
+            try:
+                await self._on_disk(write_whole, self.config.state_dir / ACKNOWLEDGED_FILE, VERSION.encode(), 0o600)
+            except OSError as error:
+                self._acknowledged = False
+                log.warning("it is not noted that the collector answers", extra={"reason": str(error)})
 
     async def _config_lane(self) -> None:
         """Ask the collector now and then; away or wrong, the last good configuration stays in force."""
@@ -435,6 +465,22 @@ class Daemon:
             running=self.snapshot.running,
         )
         await lane.run()
+
+    async def _command_lane(self) -> None:
+        """What the bureau asks for now, beside the schedule."""
+        if self.config.collector is None:
+            await asyncio.Event().wait()
+            return
+        retest = Retest(
+            self.config, self.gate, self._time, self._calendar, self.runner, self._store, self.snapshot.running
+        )
+        table = handlers(retest.run, doctor_of(self._file), self._log_summary.send, upgrade_of(self.config.state_dir))
+        lane = CommandLane(self.config.collector, table, self.spool, self._on_disk, self._exchange, self.rng)
+        logging.getLogger().addHandler(self._log_summary)
+        try:
+            await lane.run()
+        finally:
+            logging.getLogger().removeHandler(self._log_summary)
 
     async def _page_lane(self) -> None:
         """The classroom's page in a separate process, begun again when it ends: this one stays small, and out of the network's reach."""

@@ -334,7 +334,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     `started_at` is UTC by the agent's clock at sending, corrected by the agent when it learnt the collector's time; `boot_id` and
     `monotonic_seconds` (since boot) say when it was within one run of the gateway, whatever its wall clock did.
     `clock_offset_seconds` is how far the collector's clock was ahead of that wall clock: 2 s or less is only told, more is already
-    added in `started_at`; absent where it was not known.
+    added in `started_at`; absent where it was not known. `command` is the id of the command that caused it; "" for what the schedule began.
     """
 
     id: ResultId
@@ -349,6 +349,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     failure: Failure | None = None
     skipped: SkipReason | None = None
     clock_offset_seconds: SignedSeconds | None = None
+    command: Annotated[str, Meta(max_length=32)] = ""
 
 
 class ThroughputResult(Result, frozen=True, kw_only=True, tag="throughput"):
@@ -694,6 +695,27 @@ class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     agent_id: Id
     token: str
     server_time: Moment
+    release_key: Annotated[str, Meta(max_length=16_384)] = ""
+    """The OpenPGP key, armored, that signs what this gateway may be upgraded to; "" of a collector that has none."""
+
+
+class UpgradeQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """POST /v1/upgrade: what a gateway runs, and what became of its last upgrade ("" of none)."""
+
+    version: Annotated[str, Meta(max_length=40)]
+    architecture: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}\Z")]
+    returned_from: Annotated[str, Meta(max_length=40)] = ""
+    reason: Word = ""
+
+
+class UpgradeAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What it shall run: `version` "" for what it has. `withdrawn`: the release it runs was stopped, so it shall go back to the one before.
+
+    This is advice: what is installed comes from the signed repository, or was kept from there.
+    """
+
+    version: Annotated[str, Meta(max_length=40)] = ""
+    withdrawn: bool = False
 
 
 class Rotated(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -285,6 +285,10 @@ class LessonStreamConfig(msgspec.Struct, frozen=True):
     in_blackout: bool | None = None
 
 
+KEEP_MONTHS = 13
+"""Of SQLite, whose database one machine has."""
+
+
 class CollectorConfig(msgspec.Struct, frozen=True):
     """The whole configuration. `state_dir` is where things are kept that the file gives no place."""
 
@@ -300,9 +304,17 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     archive_dir: Annotated[Path, Key("store.archive_dir"), Default(lambda values: values["state_dir"] / "archives")]
     """Closed months are archived here as files."""
     timezone: Annotated[ZoneInfo, Key("county.timezone"), By(partial(read_zone, _ZONE)), Default("Asia/Shanghai")]
+    keep_months: Annotated[
+        int,
+        Key("store.keep_months"),
+        Bounds(0, 600),
+        Default(lambda values: KEEP_MONTHS if values["postgres"] is None else 0),
+    ]
+    """Archived months leave the database when so many have passed since they ended; 0: none leaves.
+
+    By itself none leaves a server: collectors of several machines may use it, each with a folder of archives that the others do not see.
+    """
     county: Annotated[str, Key("county.name")] = ""
-    keep_months: Annotated[int, Key("store.keep_months"), Bounds(0, 600)] = 13
-    """Archived months leave the database when so many have passed since they ended; 0: none leaves."""
     trusted_proxies: Annotated[tuple[Network, ...], Key("server.trusted_proxies"), By(_read_networks)] = ()
     """Reverse proxies whose word about a request's client and scheme is believed."""
     root_path: Annotated[str, Key("server.root_path"), By(_read_root_path)] = ""

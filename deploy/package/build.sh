@@ -70,6 +70,7 @@ build() {
     "$python" -m compileall -q --invalidation-mode unchecked-hash -s "$tree" -p / "$site" >/dev/null
   install -m 644 "$root/deploy/systemd/$package.service" "$tree/lib/systemd/system/"
   install -m 644 "$root/README.md" "$root/README.zh-CN.md" "$root/CHANGELOG.md" "$root/LICENSE" "$root/deploy/$name.sample.toml" "$tree/usr/share/doc/$package/"
+  [ "$name" = collector ] || install -m 644 "$root"/deploy/systemd/campus-agent-upgrade.* "$tree/lib/systemd/system/"
   [ "$name" = collector ] || install -m 644 "$root/deploy/terms.sample.toml" "$tree/usr/share/doc/$package/"
   if [ "$name" = collector ]; then
     # no conffile: postinst puts it in place once, and no upgrade ever asks about what staff changed

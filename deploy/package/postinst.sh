@@ -26,6 +26,7 @@ if [ -f "$unit" ] && [ ! -L "$unit" ]; then  # the script for bureaus put a copy
 fi
 if command -v systemctl >/dev/null; then
   [ -n "$2" ] || systemctl --quiet enable "$package.service" || true
+  # upgrades by the collector stay as staff set them: campus-agent upgrade enable
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || true
     systemctl try-restart "$package@*.service" || true  # several collectors of one machine, by their ports

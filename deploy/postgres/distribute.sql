@@ -44,10 +44,11 @@ SELECT create_distributed_table('chain_mismatch', 'school', colocate_with => 'su
 SELECT create_distributed_table('intake', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('quarantine', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('total', 'school', colocate_with => 'subject');
+SELECT create_distributed_table('command', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('unpacked_school', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('unpacked_result', 'school', colocate_with => 'subject');
 SELECT create_distributed_table('unpacked_seen', 'school', colocate_with => 'subject');
 
 -- The coordinator's, which stay as they are. `change` has a row for each school, numbered by the transactions of one server.
 -- local: archived_month, removed_month, attempt, audit, change, enroll_code, inventory, lease, mark, migration, monthly, monthly_document, person, problem, shared_key, slot
--- local: store_size, upload, upstream, outgoing_month, area_code, area_member, area_month
+-- local: store_size, upload, upstream, release, release_package, release_part, release_index, gateway_upgrade, outgoing_month, area_code, area_member, area_month

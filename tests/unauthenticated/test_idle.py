@@ -138,7 +138,7 @@ def test_connections_stay_below_the_limit_of_files(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(resource, "setrlimit", lambda _, both: limits.__setitem__(slice(None), list(both)))
     assert raise_file_limit() == 768
     assert limits == [1024, 1024], "the soft limit is raised to the hard one"
-    for limit, fit in ((64, 32), (524_288, 2000), (resource.RLIM_INFINITY, 2000)):
+    for limit, fit in ((64, 32), (524_288, 4000), (resource.RLIM_INFINITY, 4000)):
         limits[:] = [limit, limit]
         assert raise_file_limit() == fit
 

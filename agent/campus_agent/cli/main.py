@@ -21,6 +21,7 @@ COMMANDS = {
     "schedule": message("the plan for a day: lessons, breaks, tests"),
     "check-config": message("find all mistakes in the configuration at once"),
     "status": message("what was done, what waits, what is wrong"),
+    "upgrade": message("look for a release of the agent, pin the key that signs them"),
     "doctor": message("permissions, tools, reachability, clock: what to do about each"),
 }
 EPILOG = message(

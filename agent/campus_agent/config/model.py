@@ -31,7 +31,8 @@ DEFAULT_PATH = Path("/etc/campus-agent/agent.toml")
 CLASSROOM_REQUIRED_BITS_PER_SECOND = 100_000_000
 UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
 DEFAULT_IPERF3_PORT = 5201
-DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
+DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT, "browser": 8090}
+"""Of the engine `browser` nothing listens in the classroom: its port is not used."""
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
 MAX_EXPECTED_TEXT = 200
 ENVIRONMENT_TABLES = (
@@ -325,6 +326,13 @@ class AgentConfig(msgspec.Struct, frozen=True):
         devices = {device.id for device in self.devices}
         for endpoint in (*self.classrooms, *((self.uplink,) if self.uplink else ())):
             _refuse_unknown_switch(top, endpoint, devices)
+        browsers = [room.id for room in self.classrooms if room.engine == "browser"]
+        if browsers and not self.page.port:
+            top.wrong(
+                "page.port", message("must be set: the classroom's page serves engine 'browser' ({id})", id=browsers[0])
+            )
+        if self.uplink is not None and self.uplink.engine == "browser":
+            top.wrong("uplink.engine", message("'browser' is for classrooms only"))
         if self.lesson_stream.enabled and self.uplink is None:
             top.wrong("lesson_stream.enabled", message("needs [uplink]: the stream goes to its test server"))
 

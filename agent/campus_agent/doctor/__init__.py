@@ -17,7 +17,7 @@ async def examine(config: AgentConfig) -> list[CheckResult]:
     local = await asyncio.to_thread(lambda: list(check_gateway(config)))
     remote = await asyncio.gather(
         asyncio.to_thread(check_collector, config),
-        *(endpoint(each) for each in endpoints(config)),
+        *(endpoint(each, config) for each in endpoints(config)),
         lesson_stream(config),
         devices(config),
         *(service(each) for each in config.services),

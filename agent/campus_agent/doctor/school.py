@@ -6,6 +6,8 @@ import socket
 
 from campus_agent.config.model import AgentConfig, Endpoint, Service
 from campus_agent.doctor.findings import CLOCK_REMEDY, CheckResult
+from campus_agent.measure.browser.engine import absent_pages
+from campus_agent.measure.browser.messages import socket_path
 from campus_agent.measure.link.connect import reachable
 from campus_agent.measure.link.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed, Run
@@ -17,11 +19,13 @@ from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORD
 from campus_wire.failures import Validity
 
 
-async def endpoint(target: Endpoint) -> list[CheckResult]:
+async def endpoint(target: Endpoint, config: AgentConfig) -> list[CheckResult]:
     """Is the machine there, and does its port take a connection?"""
     name = target.name if target.name == target.id else f"{target.id} {target.name}"
     check = message("endpoint {name}", name=name)
     off = message("switch it on, check cable and address")
+    if target.engine == "browser":
+        return [await _waiting_page(check, target, config)]
     try:
         address = await reachable(target.host, target.port, 5.0, 3.0)
     except ProbeFailed as failed:
@@ -39,6 +43,14 @@ async def endpoint(target: Endpoint) -> list[CheckResult]:
         return [port]
     what = message("{text} does not answer", text=address.text)
     return [CheckResult(check, False, what, off)]
+
+
+async def _waiting_page(check: Message, target: Endpoint, config: AgentConfig) -> CheckResult:
+    away = (await absent_pages(str(socket_path(config.state_dir)), [target.id])).get(target.id)
+    if away is None:
+        return CheckResult(check, True, message("its page waits"))
+    remedy = message("open its page there: campus-agent page shortcuts --help; is the agent running?")
+    return CheckResult(check, False, message("no page waits: {detail}", detail=away.detail), remedy)
 
 
 async def service(platform: Service) -> list[CheckResult]:

@@ -1,21 +1,22 @@
 """Who may start a load when: the one table of rules, and the decision by them. Pure.
 
-| situation                                            | schedule    | latency     | terminal    | browser     |
-| ---------------------------------------------------- | ----------- | ----------- | ----------- | ----------- |
-| lessons or blackout days, and nobody knows the time  | refused     | refused     | allowed     | refused     |
-| blackout day                                         | refused     | refused     | refused     | refused     |
-| lesson, or too little time before the next           | refused     | allowed     | allowed     | refused     |
-| the day's bytes do not suffice                       | refused     | allowed     | allowed     | refused     |
-| as many tests in the last hour as allowed            | allowed     | allowed     | allowed     | refused     |
-| another test holds the segment                       | waits 30 s  | waits 30 s  | waits 90 s  | waits 30 s  |
-| uplink: the test server is taken                     | waits 60 s  | allowed     | waits 90 s  | allowed     |
-| uplink: the collector cannot be asked for a slot     | refused     | allowed     | allowed     | allowed     |
-| other traffic on the line, or a busy CPU             | refused     | allowed     | allowed     | refused     |
+| situation                                            | schedule    | latency     | terminal    | browser     | office      |
+| ---------------------------------------------------- | ----------- | ----------- | ----------- | ----------- | ----------- |
+| lessons or blackout days, and nobody knows the time  | refused     | refused     | allowed     | refused     | refused     |
+| blackout day                                         | refused     | refused     | refused     | refused     | refused     |
+| lesson, or too little time before the next           | refused     | allowed     | allowed     | refused     | refused     |
+| the day's bytes do not suffice                       | refused     | allowed     | allowed     | refused     | refused     |
+| as many tests in the last hour as allowed            | allowed     | allowed     | allowed     | refused     | allowed     |
+| another test holds the segment                       | waits 30 s  | waits 30 s  | waits 90 s  | waits 30 s  | waits 90 s  |
+| uplink: the test server is taken                     | waits 60 s  | allowed     | waits 90 s  | allowed     | waits 60 s  |
+| uplink: the collector cannot be asked for a slot     | refused     | allowed     | allowed     | allowed     | refused     |
+| other traffic on the line, or a busy CPU             | refused     | allowed     | allowed     | refused     | refused     |
 
 `schedule`: throughput tests of the daemon. `latency`: its latency tests, a few packets, which only must not meet a load.
 `terminal`: `campus-agent measure`. A person who looks for a fault must be able to test in a lesson, beyond the day's bytes (what is spent counts
 all the same), on a busy line (the result says so), without a collector, and on a new gateway whose clock was never set: whoever sits there knows
 the day. Not on a blackout day: during national examinations nothing active is sent by anybody.
+`office`: a test that the bureau asks for (`commands`): as strict as the schedule, and it waits longer for another test to end.
 `browser`: the classroom page, for anybody in the school; `[page] in_lessons` allows lessons, `[page] tests_per_hour` is the hour's number.
 """
 
@@ -54,6 +55,7 @@ TERMINAL = LoadRules(
     needs_collector=False,
     needs_quiet=False,
 )
+OFFICE = msgspec.structs.replace(SCHEDULE, segment_wait_seconds=90.0)
 BROWSER = msgspec.structs.replace(SCHEDULE, slot_wait_seconds=None, most_per_hour=Page().tests_per_hour)
 
 

@@ -1,7 +1,8 @@
 """Which endpoints are switched on now? One connection or echo each, all at once: a second for a whole school.
 
 Our responder is asked by a TCP connection to its port; a refusal counts as "on", so that the measurement finds what is wrong. A stock
-iperf3 server serves one client at a time, so its machine is asked by an ICMP echo first, and by TCP only when that is not answered.
+iperf3 server serves one client at a time, so its machine is asked by an ICMP echo first, and by TCP only when that is not answered. Of a browser the
+classroom's page is asked whether it waits.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from campus_agent.measure.browser.engine import absent_pages
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.link.connect import connect
 from campus_agent.measure.link.icmp import Pinger
@@ -25,12 +27,13 @@ AWAY = frozenset({FailureKind.TIMEOUT, FailureKind.HOST_UNREACHABLE, FailureKind
 
 
 class PresenceTarget(msgspec.Struct, frozen=True):
-    """`echo_first`: ask by an ICMP echo before TCP."""
+    """`echo_first`: ask by an ICMP echo before TCP. `page_socket`: of a browser, where the process of the classroom's page answers."""
 
     subject: str
     host: str
     port: int
     echo_first: bool
+    page_socket: str = ""
 
 
 async def check_presence(targets: Sequence[PresenceTarget]) -> dict[str, Failure | None]:
@@ -41,8 +44,14 @@ async def check_presence(targets: Sequence[PresenceTarget]) -> dict[str, Failure
         async with turn:
             return await _check(target)
 
-    failures = await asyncio.gather(*(check(target) for target in targets))
-    return {target.subject: failure for target, failure in zip(targets, failures, strict=True)}
+    asked = [target for target in targets if not target.page_socket]
+    failures = await asyncio.gather(*(check(target) for target in asked))
+    presence = {target.subject: failure for target, failure in zip(asked, failures, strict=True)}
+    waiting = [target for target in targets if target.page_socket]
+    if waiting:
+        away = await absent_pages(waiting[0].page_socket, [target.subject for target in waiting])
+        presence |= {target.subject: away.get(target.subject) for target in waiting}
+    return presence
 
 
 async def _check(target: PresenceTarget) -> Failure | None:

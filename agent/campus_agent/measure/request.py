@@ -48,6 +48,10 @@ class ThroughputRequest(msgspec.Struct, frozen=True):
     encapsulation: Encapsulation = Encapsulation()
     deadline_seconds: float = 10.0
     """Of the whole test in our own engine's worker, resolving a name left out."""
+    subject: str = ""
+    """The classroom, or `uplink`."""
+    page_socket: str = ""
+    """Where the process of the classroom's page answers, for the engine `browser`."""
 
     @property
     def threshold_bits_per_second(self) -> float:

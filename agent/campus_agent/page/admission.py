@@ -23,8 +23,12 @@ from campus_agent.measure.probe import Finding, ProbeFailed
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import Runner, single
 from campus_agent.measure.stamp import stamp
+from campus_agent.page.agent_socket import CarriedTests
 from campus_agent.page.browser_test import LOAD_SECONDS, MAX_LOAD_BYTES, BrowserTest
+from campus_agent.page.carried_test import CarriedTest
+from campus_agent.page.keys import RoomKeys
 from campus_agent.page.networks import ClassroomNetworks
+from campus_agent.page.waiting import WaitingPage, WaitingPages
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.spool.store import store_result
 from campus_base.messages import Message, message
@@ -91,6 +95,8 @@ class Admission:
         self._time = recalled_time(config, self._clock)
         self._gate = gate_beside_daemon(config, self._clock)
         self.networks = ClassroomNetworks([classroom.host for classroom in config.classrooms])
+        self.keys = RoomKeys(config.state_dir)
+        self.carried = CarriedTests(WaitingPages())
         self._lock = threading.Lock()
         self._running: BrowserTest | None = None
         self._held: Future[None] | None = None
@@ -125,8 +131,35 @@ class Admission:
             raise
         return test
 
-    def test(self, test_id: str) -> BrowserTest | None:
+    def wait(self, room: str, key: str, page: WaitingPage) -> str | None:
+        """Hold the request of a page that stays open; else why it may not wait: `room`, `key` or `elsewhere`.
+
+        Only the classroom's own machine may: whoever took the key elsewhere would have another line measured in its name.
+        """
+        classroom = next(
+            (each for each in self.config.classrooms if each.id == room and each.engine == "browser"), None
+        )
+        if classroom is None:
+            return "room"
+        if not self.keys.opens(room, key):
+            self.carried.pages.note(room, "key", page.client)
+            return "key"
+        if not self._is_host_of(classroom, page.client):
+            log.warning("a page with a classroom's key is elsewhere", extra={"subject": room, "client": page.client})
+            self.carried.pages.note(room, "elsewhere", page.client)
+            return "elsewhere"
+        self.carried.pages.add(room, page)
+        return None
+
+    def test(self, test_id: str) -> BrowserTest | CarriedTest | None:
         """The test that runs, if it has this id."""
+        carried = self.carried.running
+        if carried is not None and carried.id == test_id and not carried.expired():
+            return carried
+        return self.begun(test_id)
+
+    def begun(self, test_id: str) -> BrowserTest | None:
+        """The test that a person began, if it runs and has this id."""
         running = self._running
         if running is None or running.id != test_id or running.expired():
             return None
@@ -144,6 +177,7 @@ class Admission:
 
     def close(self) -> None:
         self.networks.close()
+        self.carried.pages.close()
         running = self._running
         if running is not None:
             self._end(running)
@@ -188,7 +222,7 @@ class Admission:
             record,
             test.browser,
             test.client,
-            self._is_own_machine(test),
+            self._is_host_of(test.classroom, test.client),
             counted.down_bits_per_second,
             counted.up_bits_per_second,
             counted.rtt_median_seconds,
@@ -200,13 +234,13 @@ class Admission:
         log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": test.client})
         return result
 
-    def _is_own_machine(self, test: BrowserTest) -> bool:
-        """Is the browser on the classroom's registered machine?"""
+    def _is_host_of(self, classroom: Endpoint, client_address: str) -> bool:
+        """Is this the address of the classroom's registered machine?"""
         try:
-            addresses = self._wait(resolve_all(test.classroom.host, 2.0))
+            addresses = self._wait(resolve_all(classroom.host, 2.0))
         except (ProbeFailed, TimeoutError):
             return False
-        client = ipaddress.ip_address(without_mapping(test.client))
+        client = ipaddress.ip_address(without_mapping(client_address).partition("%")[0])
         return any(ipaddress.ip_address(address.text) == client for address in addresses)
 
     def _end(self, test: BrowserTest) -> None:

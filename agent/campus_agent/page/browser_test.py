@@ -143,6 +143,13 @@ class DirectionLoad:
         self.rtts.append(now.rtt_seconds)
 
 
+def path_of(info: TcpInfo, link: Encapsulation) -> Encapsulation:
+    """The path by what a connection's segments say of it; what they do not say is that of `link`."""
+    mtu = mtu_from_mss(info.snd_mss, link.address_family, info.timestamps)
+    mtu = mtu if MIN_MTU_BYTES <= mtu <= MOST_MTU else USUAL_MTU
+    return msgspec.structs.replace(link, mtu_bytes=mtu, tcp_timestamps=info.timestamps)
+
+
 class BrowserTest:
     """From /begin to /finish."""
 
@@ -248,10 +255,8 @@ class BrowserTest:
         """What the connections' segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
         family: AddressFamily = "ipv6" if ":" in without_mapping(self.client) else "ipv4"
         info = self.down.last or self.up.last
-        if info is None:
-            return Encapsulation(address_family=family)
-        mtu = mtu_from_mss(info.snd_mss, family, info.timestamps)
-        return Encapsulation(mtu if MIN_MTU_BYTES <= mtu <= MOST_MTU else USUAL_MTU, family, info.timestamps)
+        usual = Encapsulation(address_family=family)
+        return usual if info is None else path_of(info, usual)
 
     def _working(self) -> LatencyRecord | None:
         return latency(self.down.rtts, len(self.down.rtts))

@@ -8,7 +8,9 @@ import threading
 from typing import Any
 
 from campus_agent.config.model import AgentConfig
+from campus_agent.measure.browser.messages import socket_path
 from campus_agent.page.admission import Admission
+from campus_agent.page.agent_socket import listen_for_agent
 from campus_agent.page.server import PageServer
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ def serve(config: AgentConfig) -> None:
     admission = Admission(config)
     server = PageServer(admission, config.page.listen, config.page.port)
     host, port = server.server_address[:2]
+    for_agent = listen_for_agent(socket_path(config.state_dir), admission.carried)
     log.info("classroom page", extra={"listen": str(host), "port": port, "classrooms": len(config.classrooms)})
 
     def stop(*_: Any) -> None:
@@ -34,6 +37,9 @@ def serve(config: AgentConfig) -> None:
         server.serve_forever(poll_interval=0.5)
     finally:
         server.server_close()
+        if for_agent is not None:
+            for_agent.shutdown()
+            for_agent.server_close()
         admission.close()
 
 

@@ -42,16 +42,16 @@ def direction(counts: Sequence[ArrivalCount], warmup_seconds: float, bytes_on_wi
     if len(window) < 3 or window[-1].at_seconds - window[0].at_seconds < LEAST_WINDOW_SECONDS:
         return None
     began = counts[0].at_seconds
-    arrived = _arrived(window)
-    first, last = arrived[0], arrived[-1]
+    rows = arrived(window)
+    first, last = rows[0], rows[-1]
     return DirectionRecord(
-        goodput_bits_per_second=_kept_up(arrived),
+        goodput_bits_per_second=_kept_up(rows),
         bytes=bytes_on_wire,
         duration_seconds=last[0] - first[0],
         warmup_seconds=first[0] - began,
         intervals=[
             Interval(before[0] - began, after[0] - before[0], round(after[1] - before[1]))
-            for before, after in itertools.pairwise(arrived)
+            for before, after in itertools.pairwise(rows)
         ][:1000],
     )
 
@@ -95,7 +95,7 @@ def _after_warmup(counts: Sequence[ArrivalCount], warmup_seconds: float) -> list
     return [count for count in moving if count.at_seconds - counts[0].at_seconds >= warmup_seconds]
 
 
-def _arrived(window: Sequence[ArrivalCount]) -> list[tuple[float, float]]:
+def arrived(window: Sequence[ArrivalCount]) -> list[tuple[float, float]]:
     """(seconds, bytes) by the segments that arrived: bytes in order wait uncounted behind each gap, up to megabytes of them.
 
     A segment's payload is what it is when nothing waits, which is the most that is ever seen; what came twice makes it less, and so is not counted.

@@ -27,7 +27,9 @@ from campus_agent.measure.burst.server import has_ipv6
 from campus_agent.measure.link.resolve import without_mapping
 from campus_agent.page.admission import ADMISSION_SECONDS, WHY, Admission, BrowserCount, NotAdmitted
 from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, BrowserTest
-from campus_agent.page.view import classroom_page, codes_page
+from campus_agent.page.carried_test import CarriedTest
+from campus_agent.page.view import classroom_page, codes_page, stay_page
+from campus_agent.page.waiting import WaitingPage, answer_at
 from campus_base.language import Language
 from campus_base.messages import message
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, verdict_of_record
@@ -48,6 +50,8 @@ MAX_BODY_BYTES = 4096
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 1 << 20
 WRITE_WAIT_SECONDS = 0.1
+_TCP_NOTSENT_LOWAT = 25  # linux/tcp.h; Python does not name it before 3.12
+UNSENT_BYTES = 262_144
 DEADLINE_CHECK_SECONDS = 0.5
 BEGIN_SECONDS = ADMISSION_SECONDS + 5.0
 """A test may have to wait for the line; `begin` ends its own wait before."""
@@ -71,6 +75,14 @@ class _Begin(msgspec.Struct):
     room: str
 
 
+class _Wait(msgspec.Struct):
+    room: str
+    key: str
+    tab: str = ""
+    hidden: bool = False
+    network: str = ""
+
+
 class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
     """The number of connections is bounded; its threads do not keep the process running."""
 
@@ -89,6 +101,7 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self._of_address: Counter[str] = Counter()
         self._deadlines: dict[socket.socket, float] = {}
         self._closed = threading.Event()
+        self._held: set[socket.socket] = set()
         super().__init__((listen, port), _Handler)
         threading.Thread(target=self._end_late, name="page-deadlines", daemon=True).start()
 
@@ -114,6 +127,25 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """What goes on on this connection must be over in so long."""
         with self._guard:
             self._deadlines[request] = monotonic() + seconds
+
+    def hold(self, request: socket.socket) -> None:
+        """This connection outlives its handler: it belongs to the waiting pages."""
+        with self._guard:
+            self._held.add(request)
+            self._deadlines.pop(request, None)
+
+    def release(self, request: socket.socket) -> None:
+        """This connection ends with its handler after all."""
+        with self._guard:
+            self._held.discard(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection, unless it is held."""
+        with self._guard:
+            held = request in self._held
+            self._held.discard(request)
+        if not held:
+            super().shutdown_request(request)
 
     def server_close(self) -> None:
         self._closed.set()
@@ -148,6 +180,11 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         log.debug("page request ended", exc_info=True)
 
 
+def printable(text: str, most_letters: int) -> str:
+    """The beginning of a text from outside, without control characters."""
+    return "".join(letter for letter in text[: 4 * most_letters] if letter.isprintable())[:most_letters]
+
+
 def _noise() -> int:
     """A file in memory full of bytes that nothing can compress."""
     handle = os.memfd_create("campus-page")
@@ -166,10 +203,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     ROUTES: ClassVar[dict[tuple[str, str], str]] = {
         ("GET", "/"): "_page",
         ("GET", "/codes"): "_codes",
+        ("GET", "/stay"): "_stay",
         ("GET", "/ping"): "_ping",
         ("GET", "/down"): "_down",
         ("POST", "/begin"): "_begin",
         ("POST", "/up"): "_up",
+        ("POST", "/wait"): "_wait",
         ("POST", "/finish"): "_finish",
     }
 
@@ -226,6 +265,36 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _page(self) -> None:
         nonce = os.urandom(16).hex()
         page = classroom_page(self.server.admission.classrooms(), self.query.get("room", ""), self._language(), nonce)
+        self._send_page(page, nonce)
+
+    def _stay(self) -> None:
+        nonce = os.urandom(16).hex()
+        page = stay_page(self.server.admission.classrooms(), self.query.get("room", ""), self._language(), nonce)
+        if page is None:
+            self._answer(HTTPStatus.NOT_FOUND, {"why": WHY["room"].in_(self._language())}, close=True)
+        else:
+            self._send_page(page, nonce)
+
+    def _wait(self) -> None:
+        """Keep the request of a page that stays open: it is answered when there is something to do."""
+        body = self._body(_Wait)
+        if body is None:
+            return
+        client = without_mapping(self.client_address[0])
+        texts = (printable(body.tab, 32), client, printable(self.headers.get("User-Agent", ""), 300))
+        page = WaitingPage(self.connection, *texts, body.hidden, printable(body.network, 20), answer_at())
+        self.close_connection = True
+        self.server.hold(self.connection)
+        try:
+            refused = self.server.admission.wait(body.room, body.key, page)
+        except BaseException:
+            self.server.release(self.connection)
+            raise
+        if refused is not None:
+            self.server.release(self.connection)
+            self._answer(HTTPStatus.FORBIDDEN, {"reason": refused}, close=True)
+
+    def _send_page(self, page: str, nonce: str) -> None:
         self._send(
             HTTPStatus.OK,
             page.encode(),
@@ -249,7 +318,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if body is None:
             return
         self.server.allow(self.connection, BEGIN_SECONDS)
-        browser = "".join(letter for letter in self.headers.get("User-Agent", "") if letter.isprintable())[:300]
+        browser = printable(self.headers.get("User-Agent", ""), 300)
         try:
             test = self.server.admission.begin(body.room, without_mapping(self.client_address[0]), browser)
         except NotAdmitted as refused:
@@ -277,6 +346,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         load = test.down
         test.pace(self.connection)
+        with suppress(OSError):  # what the kernel holds unsent is sent after the end, for nothing
+            self.connection.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self.connection.setblocking(False)  # a browser that does not read must not hold a thread
         writable, offset = select.poll(), 0
         writable.register(self.connection, select.POLLOUT)
@@ -320,13 +391,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if counted is None:
             return
         self.server.allow(self.connection, BEGIN_SECONDS)
-        test = self.server.admission.test(counted.test_id)
+        test = self.server.admission.begun(counted.test_id)
         if test is None:
             self._answer(HTTPStatus.GONE, {"why": "this test is over"})
             return
         self._answer(HTTPStatus.OK, shown(self.server.admission.finish(test, counted)))
 
-    def _test(self) -> BrowserTest | None:
+    def _test(self) -> BrowserTest | CarriedTest | None:
         """The test that a request belongs to; None when there is none, and the browser was answered so."""
         test = self.server.admission.test(self.query.get("trial", ""))
         if test is None:

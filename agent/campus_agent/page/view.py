@@ -38,6 +38,18 @@ WORDS: dict[str, Message] = {
     "other": message("中文"),
     "none": message("This gateway knows no classroom yet."),
     "unit": message("Mbit/s"),
+    "stay": message("Classroom network monitor"),
+    "stay_about": message("This page stays open: in breaks the school's gateway tests this classroom's line by it."),
+}  # fmt: skip
+STAY_WORDS: dict[str, Message] = {
+    "waiting": message("Connected to the gateway; nothing to do."),
+    "testing": message("The line is being tested, a few seconds …"),
+    "rest": message("Another page of this classroom is open: this one rests. Reload it to use it."),
+    "away": message("The gateway does not answer; trying again."),
+    "elsewhere": message("This is not the classroom's registered machine: its network address is another."),
+    "key": message("The key of this page is not valid, or was replaced: ask for a new shortcut."),
+    "room": message("This classroom is not tested by a browser."),
+    "old": message("This browser is too old for the test."),
 }  # fmt: skip
 
 
@@ -66,17 +78,38 @@ def classroom_page(rooms: Sequence[Endpoint], chosen: str, language: Language, n
     )
 
 
+def stay_page(rooms: Sequence[Endpoint], chosen: str, language: Language, nonce: str) -> str | None:
+    """The page that stays open in a classroom; None where there is no such classroom."""
+    room = next((room for room in rooms if room.id == chosen), None)
+    if room is None:
+        return None
+    data = {"room": room.id, "words": {key: text.in_(language) for key, text in STAY_WORDS.items()}}
+    return _template("stay.html").substitute(
+        lang="zh-CN" if language == "zh" else "en",
+        title=escape(WORDS["stay"].in_(language)),
+        product=escape(WORDS["product"].in_(language)),
+        about=escape(WORDS["stay_about"].in_(language)),
+        room=escape(room.name),
+        nonce=nonce,
+        data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
+    )
+
+
 def codes_page(rooms: Sequence[Endpoint], url: str, language: Language, holidays_known: bool = True) -> str:
     """A card with a QR code for each classroom, to be printed and cut; above them, not printed, the notes for the person who prints them."""
-    import segno  # heavy, and only for this page
+    return cards_page([card(room.name, f"{url}/?room={room.id}", language) for room in rooms], language, holidays_known)
 
-    cards = []
-    for room in rooms:
-        address = f"{url}/?room={room.id}"
-        code = segno.make(address, error="m", micro=False).svg_inline(scale=5, border=2)
-        cards.append(
-            f"<section><h2>{escape(room.name)}</h2>{code}<p>{escape(WORDS['scan'].in_(language))}</p><p><code>{escape(address)}</code></p></section>"
-        )
+
+def card(name: str, address: str, language: Language) -> str:
+    """A card: a name, and an address as a QR code and as text."""
+    import segno  # heavy, and only for these pages
+
+    code = segno.make(address, error="m", micro=False).svg_inline(scale=5, border=2)
+    return f"<section><h2>{escape(name)}</h2>{code}<p>{escape(WORDS['scan'].in_(language))}</p><p><code>{escape(address)}</code></p></section>"
+
+
+def cards_page(cards: Sequence[str], language: Language, holidays_known: bool = True) -> str:
+    """The sheet of these cards."""
     return _template("codes.html").substitute(
         lang="zh-CN" if language == "zh" else "en",
         title=escape(WORDS["codes"].in_(language)),

@@ -79,10 +79,11 @@ class Costs(msgspec.Struct, frozen=True):
 
 
 class _Presence(msgspec.Struct):
-    """The last check of an endpoint; `failure` None: it is on."""
+    """The last check of an endpoint; `failure` None: it is on. `is_cheap`: asking again costs nobody anything."""
 
     failure: Failure | None
     at: float
+    is_cheap: bool = False
 
 
 class _Now(msgspec.Struct, frozen=True):
@@ -171,9 +172,9 @@ class Planner:
             return Try(min(light, key=lambda job: self._due[job.name]))
         return Wait(max(0.01, min(waits)))
 
-    def record_presence(self, subject: str, failure: Failure | None, now: float) -> None:
-        """Record that an endpoint's presence was checked; no failure: it is on."""
-        self._presence[subject] = _Presence(failure, now)
+    def record_presence(self, subject: str, failure: Failure | None, now: float, *, is_cheap: bool = False) -> None:
+        """Record that an endpoint's presence was checked; no failure: it is on. `is_cheap`: it may be checked again soon, sending nothing."""
+        self._presence[subject] = _Presence(failure, now, is_cheap)
 
     def record_measured(self, job: Job, moment: Moment, *, succeeded: bool) -> None:
         """Record that a job was measured. One without a result (endpoint off, busy line) is due again well before its next turn."""
@@ -271,7 +272,7 @@ class Planner:
         if last is None:
             return 0.0
         off = CHECK_AGAIN_IN_A_LONG_WINDOW_SECONDS if now.whole > LONG_WINDOW_SECONDS else CHECK_AGAIN_SECONDS
-        return last.at + (FRESH_SECONDS if last.failure is None else off) - now.moment.monotonic
+        return last.at + (FRESH_SECONDS if last.failure is None or last.is_cheap else off) - now.moment.monotonic
 
     def _absence(self, job: Job) -> Failure | None:
         last = self._presence.get(job.subject)

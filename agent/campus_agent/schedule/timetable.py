@@ -76,6 +76,15 @@ def seconds_free(calendar: Calendar, local: datetime) -> float:
     return left + (morning.seconds if morning.state is State.FREE else 0.0)
 
 
+def seconds_until_free(calendar: Calendar, local: datetime, needed_seconds: float) -> float | None:
+    """In how many seconds free time of this length begins, today; 0 in one. None: not today any more."""
+    for window in windows(calendar.day(local.date()), local):
+        begins = max(window.start, local)
+        if window.state is State.FREE and begins < window.end and seconds_free(calendar, begins) >= needed_seconds:
+            return max(0.0, begins.timestamp() - local.timestamp())
+    return None
+
+
 def out_of_school_hours(day: Day, local: datetime, margin: timedelta = timedelta(minutes=30)) -> bool:
     """Is nobody at lessons, nor soon to come or just going?"""
     if not day.lessons:

@@ -50,6 +50,8 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     received_at: float
     version: str | None = None
     """The collector's version, which it gives only to a valid token."""
+    tag: str | None = None
+    """Of what was fetched (ETag)."""
 
 
 class CollectorConnection:
@@ -68,7 +70,7 @@ class CollectorConnection:
         self._collector = collector
         self._parts = urlsplit(collector.url)
         self._connect_seconds = connect_seconds
-        self._exchange_seconds = exchange_seconds
+        self.exchange_seconds = exchange_seconds
         self._http: http.client.HTTPConnection | None = None
         self._line: TimedSocket | None = None
         self._token = ""
@@ -152,7 +154,7 @@ class CollectorConnection:
         if self._hung_up:
             self.close()
             raise ShipFailed(Operation.CONNECT, FailureKind.CONNECTION_RESET, "we are stopping")
-        self._line.restart(self._exchange_seconds)
+        self._line.restart(self.exchange_seconds)
         sent_at = monotonic()
         cut = False
         try:
@@ -172,7 +174,8 @@ class CollectorConnection:
             self.close()
         retry_after, date = response.headers.get("Retry-After"), response.headers.get("Date")
         version = response.headers.get("CampusMeter-Version")
-        return CollectorAnswer(response.status, content, retry_after, date, sent_at, received_at, version)
+        tag = response.headers.get("ETag")
+        return CollectorAnswer(response.status, content, retry_after, date, sent_at, received_at, version, tag)
 
     def _connect(self) -> tuple[http.client.HTTPConnection, TimedSocket]:
         secure = self._parts.scheme == "https"
@@ -180,6 +183,7 @@ class CollectorConnection:
         context = self._tls() if secure else None
         with _as_ship_failed(Operation.CONNECT):
             plain, _ = connect_here(host, port, self._connect_seconds)
+            _keep_alive(plain)
         if context is not None:
             try:
                 plain = context.wrap_socket(plain, server_hostname=host)
@@ -224,6 +228,13 @@ class CollectorConnection:
             raise ShipFailed(Operation.TLS, FailureKind.CERTIFICATE_UNTRUSTED, f"ca_file {ca_file}: {reason}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
+
+
+def _keep_alive(plain: socket.socket) -> None:
+    """A held request stays known to address translations, and a line that died is noticed after a minute and a half."""
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3)):
+        plain.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _read_all(response: http.client.HTTPResponse) -> bytes:

@@ -32,6 +32,8 @@ from campus_wire.version import VERSION
 
 PATH = "/v1/enroll"
 TOKEN_FILE, CONFIG_FILE, CA_FILE, KEY_FILE = "token", "agent.toml", "ca.pem", "test.key"
+RELEASE_KEY_FILE = "release-key.asc"
+"""Beside the configuration: the key that signs what this gateway may be upgraded to. It is pinned at enrolment and never replaced by itself."""
 SERVICE_USER = "campus-agent"
 PIN_SECONDS = 20.0
 MAX_PEM_BYTES = 64 * 1024
@@ -69,6 +71,7 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
         ca_file = _pin(url, ca_sha256, folder / CA_FILE)
     answer = _exchange(Collector(url, token_file, ca_file), code)
     _write_token(token_file, answer.token, owner)
+    _pin_release_key(folder / RELEASE_KEY_FILE, answer.release_key)
     if config_file.exists():
         return Written(answer.school, token_file, config_file, False, None)
     key_file = secret_folder / KEY_FILE
@@ -88,6 +91,13 @@ def _write_token(token_file: Path, token: str, owner: tuple[int, int] | None) ->
                 reason=error_words(error),
             )
         ) from None
+
+
+def _pin_release_key(file: Path, key: str) -> None:
+    """Unless one is pinned already. Where it cannot be written the gateway is enrolled, and is upgraded by hand until it is pinned by hand."""
+    if key and not file.exists():
+        with suppress(OSError):
+            write_whole(file, key.encode(), 0o644)
 
 
 def _write_configuration(

@@ -29,13 +29,15 @@ class SeparateArchives:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self._retry_at = 0.0
+        self._elsewhere: set[str] = set()
+        """Months that another machine lets leave the database: the log says so once."""
 
     def catch_up(self) -> list[str]:
         """The months that were archived; months that are due leave the database. Each by a separate process. Raises StoreUnavailable, OSError."""
         if self._stopped or monotonic() < self._retry_at:
             return []
         due = [str(month) for month in self._archives.due()]
-        leaving = [str(month) for month in self._leaving()]
+        leaving = [str(month) for month in self._leaving() if not self._is_elsewhere(month)]
         if due or leaving:
             self._retry_at = monotonic() + RETRY_SECONDS
         archived = [month for month in due if not self._stopped and self._run(month, leaves=False)]
@@ -43,6 +45,15 @@ class SeparateArchives:
             if not self._stopped:
                 self._run(month, leaves=True)
         return archived
+
+    def _is_elsewhere(self, month: Month) -> bool:
+        if not self._archives.is_elsewhere(month):
+            return False
+        if str(month) not in self._elsewhere:
+            self._elsewhere.add(str(month))
+            words = "a month is to leave the database and its archive is not on this machine: another one lets it leave"
+            log.info(words, extra={"month": str(month)})
+        return True
 
     def _run(self, month: str, *, leaves: bool) -> bool:
         why = ""

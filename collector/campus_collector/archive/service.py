@@ -235,6 +235,10 @@ class Archives:
             ArchiveRecord(manifest.month, datetime.now(UTC), manifest.sha256, manifest.results, manifest.schools), who
         )
 
+    def is_elsewhere(self, month: Month) -> bool:
+        """Does another machine have a month's archive, and this one not?"""
+        return self._shared and not (self.directory / folder_name(str(month))).exists()
+
     def _entry(self, month: str, record: ArchiveRecord | None) -> ArchiveEntry:
         if record is None:
             why = self.failed.get(month)
@@ -245,10 +249,10 @@ class Archives:
         try:
             manifest = archive.manifest
         except ArchiveDamaged as error:
-            return ArchiveEntry(month, "lost", record, words=error.text)
+            return ArchiveEntry(month, "lost", record, words=error.words_below(archive.folder.name))
         if manifest.sha256 != record.manifest_sha256:
-            words = message("is not the one that was recorded when the month was archived")
-            return ArchiveEntry(
-                month, "lost", record, manifest, message("{file}: {words}", file=archive.folder / MANIFEST, words=words)
+            other = ArchiveDamaged(
+                archive.folder / MANIFEST, message("is not the one that was recorded when the month was archived")
             )
+            return ArchiveEntry(month, "lost", record, manifest, other.words_below(archive.folder.name))
         return ArchiveEntry(month, "archived", record, manifest)

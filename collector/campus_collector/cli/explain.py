@@ -74,6 +74,7 @@ def _as_json(derivation: Derivation) -> dict[str, Any]:
                     "passes": line.passes,
                     "why": words_of(line.why),
                     "doubt": words_of(line.doubt) if line.doubt else None,
+                    "command": line.command,
                 }
                 for line in derivation.lines
             ],

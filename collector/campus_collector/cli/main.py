@@ -19,6 +19,7 @@ DESCRIPTION = message(
 COMMANDS = {
     "serve": message("serve agents, pages and Prometheus until stopped"),
     "agent-token": message("print a new token for a school's agent"),
+    "measure": message("ask a school's gateway for a test now"),
     "judge": message("the verdicts of a month"),
     "enroll-code": message("a one-time code by which a school's gateway enrols"),
     "area": message("upward reporting: months that go up, and counties that hand them in"),
@@ -31,6 +32,7 @@ COMMANDS = {
     "explain": message("how a verdict follows from the results"),
     "ledger": message("the problem ledger: list it, export it"),
     "archive": message("closed months as files that any program reads; verify such files"),
+    "release": message("releases of the agent, which gateways fetch and install by themselves"),
     "report": message("the monthly report: make it, close a month, verify what was issued"),
     "rejudge": message("what another policy would have meant in archived months"),
     "person": message("people who may read and change things"),

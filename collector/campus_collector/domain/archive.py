@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from campus_base.messages import Message
+
 
 @dataclass(frozen=True, slots=True)
 class RemovedMonth:
@@ -16,6 +18,14 @@ class RemovedMonth:
     ends_at: int
     is_finished: bool
     results: int
+
+
+@dataclass(frozen=True, slots=True)
+class LostArchive:
+    """A month that left the database and whose archive could not be read: `words` say why."""
+
+    month: str
+    words: Message
 
 
 @dataclass(frozen=True, slots=True)

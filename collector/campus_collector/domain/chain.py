@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from campus_collector.domain.archive import LostArchive
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -37,8 +39,8 @@ class Leaf:
     raw: bytes | None
     damage: str = ""
     filed: tuple[str, str, int] | None = None
-    lost: str = ""
-    """The month whose archive may hold the result and cannot be read; "": none."""
+    lost: LostArchive | None = None
+    """The archive that may hold the result and could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ What = Literal[
     "month_archived",
     "month_removal_begun",
     "month_removed",
+    "command_asked",
+    "release_added",
+    "release_wave",
+    "release_stopped",
+    "release_done",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -80,6 +85,11 @@ WHAT_WORDS: dict[str, Message] = {
     "month_archived": message("month archived"),
     "month_removal_begun": message("an archived month begins to leave the database"),
     "month_removed": message("an archived month has left the database"),
+    "command_asked": message("asked a gateway"),
+    "release_added": message("release of the agent added"),
+    "release_wave": message("release of the agent goes to more gateways"),
+    "release_stopped": message("release of the agent stopped"),
+    "release_done": message("release of the agent is at all gateways"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

@@ -250,6 +250,8 @@ class MetricsCache:
         status = self._store.compaction_status()
         self._put(("unpacked",), "", samplers.of_compaction, status)
         slots = (self._store.slots.granted(), self._store.slots.refused(), self._store.slots.running())
+        asked = [("campus_commands", key, float(count)) for key, count in sorted(self._store.commands.counts().items())]
+        self._lines.put(("commands",), "", asked)
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
         if self._certificate is not None:
             ends = self._certificate.expires_at().timestamp()

@@ -510,6 +510,13 @@ METRICS: tuple[Metric, ...] = (
         "rate(campus_slots_refused_total[1h])",
     ),
     Metric(
+        "campus_commands",
+        "gauge",
+        ("kind", "state"),
+        "What people asked of gateways, by kind and how far it came, since the database was begun.",
+        'campus_commands{state="expired"}',
+    ),
+    Metric(
         "campus_slots_running",
         "gauge",
         (),
@@ -699,6 +706,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
         "campus_upstream_",
         "campus_measurements_",
         "campus_slots_",
+        "campus_commands",
         "campus_ingest_",
         "campus_scrape_",
         "campus_judge_",

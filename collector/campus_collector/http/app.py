@@ -21,6 +21,7 @@ from campus_base import sd_notify
 from campus_collector.area.key import NoSigningKey
 from campus_collector.http.api.archive import ArchiveRoutes
 from campus_collector.http.api.authority import AuthorityRoutes
+from campus_collector.http.api.commands import CommandRoutes
 from campus_collector.http.api.configuration import ConfigurationRoutes
 from campus_collector.http.api.enroll import EnrolmentRoutes
 from campus_collector.http.api.metrics import MetricsRoutes
@@ -28,6 +29,7 @@ from campus_collector.http.api.monthly import MonthlyRoutes
 from campus_collector.http.api.months import MonthRoutes
 from campus_collector.http.api.problems import ProblemRoutes
 from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
+from campus_collector.http.api.releases import ReleaseRoutes
 from campus_collector.http.api.results import ResultRoutes
 from campus_collector.http.api.slots import SlotRoutes
 from campus_collector.http.auth.middleware import AuthMiddleware
@@ -38,6 +40,7 @@ from campus_collector.http.openapi import OpenApiRoutes
 from campus_collector.http.pages.area import AreaPages
 from campus_collector.http.pages.carriers import CarrierPage
 from campus_collector.http.pages.classroom_list import ClassroomListPage
+from campus_collector.http.pages.commands import CommandPages
 from campus_collector.http.pages.fleet import FleetPage
 from campus_collector.http.pages.help import HelpPages
 from campus_collector.http.pages.inventory import InventoryPages
@@ -46,6 +49,7 @@ from campus_collector.http.pages.login import LoginPages
 from campus_collector.http.pages.monthly import MonthlyPages
 from campus_collector.http.pages.people import PeoplePages
 from campus_collector.http.pages.quarantine import QuarantinePage
+from campus_collector.http.pages.releases import ReleasePage
 from campus_collector.http.pages.render import refusal_pages
 from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
@@ -75,11 +79,11 @@ READER_SECONDS = 3.0
 
 
 GROUPS: tuple[type[Routes], ...] = (
-    EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
-    MetricsRoutes, AuthorityRoutes, ArchiveRoutes, OpenApiRoutes,
+    EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, CommandRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
+    MetricsRoutes, AuthorityRoutes, ReleaseRoutes, ArchiveRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, ClassroomListPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
-    SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
-    HelpPages, MonthRoutes, AreaPages, UpwardPage,
+    CommandPages, SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
+    HelpPages, MonthRoutes, AreaPages, UpwardPage, ReleasePage,
 )  # fmt: skip
 
 
@@ -134,6 +138,7 @@ async def serve(service: Service, ready: Any = None) -> None:
 
     def stop() -> None:
         sd_notify.send("STOPPING=1")
+        service.command_watch.stop()
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -175,6 +180,7 @@ async def _upkeep(service: Service) -> None:
         ("ledger", ledger),
         ("what pages show", lambda: keep_at_hand(service)),
         ("earlier months", lambda: count_earlier_months(service)),
+        ("releases", service.releases.catch_up),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.separate_reports.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),

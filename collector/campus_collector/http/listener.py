@@ -36,7 +36,8 @@ SWEEP_SECONDS = 1.0
 ACCEPT_RETRY_SECONDS = 0.5
 SHORTAGE_LOG_SECONDS = 60.0
 """A shortage of files is logged so often: while it lasts, connections are taken and refused in turn."""
-MAX_CONNECTIONS = 2000
+MAX_CONNECTIONS = 4000
+"""A prefecture's 1 500 gateways keep a request waiting each, and send beside it."""
 MAX_OF_ONE_ADDRESS = 256
 """A whole town may come through one address translation."""
 RESERVED_FILES = 256

@@ -6,6 +6,7 @@ from typing import cast
 from starlette.requests import Request
 
 from campus_base.messages import message
+from campus_collector.commands import ask_for_retests
 from campus_collector.domain.people import Person
 from campus_collector.domain.problem import STATES, Event, Problem
 from campus_collector.http.auth.scope import ReadScope, require_ledger_editor, scope_of
@@ -92,7 +93,7 @@ def find_problem(service: Service, scope: ReadScope, number: int) -> Problem | N
 
 
 def work_on(service: Service, number: int, action: str, values: dict[str, str], person: Person) -> Problem:
-    """One action of one person. Raises NotPossible, HttpProblem 403, 404."""
+    """One action of one person; a claimed repair asks for its test by itself. Raises NotPossible, HttpProblem 403, 404."""
     now = datetime.now(UTC)
     today = now.astimezone(service.config.timezone).date()
     problem = service.store.ledger.problem(number)
@@ -104,8 +105,11 @@ def work_on(service: Service, number: int, action: str, values: dict[str, str], 
         return act(newest, action, values, person.name, now, today)
 
     try:
-        return service.store.ledger.change(number, by)
+        changed = service.store.ledger.change(number, by)
     except NotPossible:
         raise
     except Conflict as refusal:
         raise HttpProblem(404, "No such problem", str(refusal)) from None
+    if action == "claim_fixed":
+        ask_for_retests(service.store, changed, person.name)
+    return changed

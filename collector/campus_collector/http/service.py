@@ -20,11 +20,13 @@ from campus_collector.export.metrics_cache import MetricsCache, UpwardLines
 from campus_collector.export.table import BY_NAME
 from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.oidc import Provider
+from campus_collector.http.command_watch import CommandWatch
 from campus_collector.http.inventory_in_force import InventoryInForce
 from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
+from campus_collector.release.service import Releases
 from campus_collector.report.separate import SeparateReports
 from campus_collector.report.service import MonthlyReports
 from campus_collector.report.worker import CollectorPlace
@@ -70,6 +72,8 @@ class Service:
     signing_key: SigningKey
     upward: UpwardReporting
     area: AreaReports
+    command_watch: CommandWatch
+    releases: Releases
 
     def today(self) -> date:
         """The day it is in the county."""
@@ -122,6 +126,8 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         key,
         _upward(config, store, key),
         AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
+        CommandWatch(store),
+        Releases(store, config.key_folder),
     )
 
 

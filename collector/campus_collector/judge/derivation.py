@@ -44,6 +44,8 @@ class DerivedResult:
     why: Message
     doubt: Message | None = None
     """Why it may be wrong all the same, where the record shows it."""
+    command: str = ""
+    """The id of the command that caused it: a person chose its moment. "" for the schedule's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ def _line(result: AnyResult, observation: Observation, limits: Limits) -> Derive
         observation.passes,
         _why(result, observation.passes),
         doubt,
+        result.command,
     )
 
 
@@ -294,6 +297,7 @@ SECCOMP_DEATH = "exit -31"
 BUSY_CPU_RATIO_OF_DOUBT = 0.5
 """Well below the guard: the mean of a test hides moments in which it waited."""
 DOUBTFUL = message("doubtful: ")
+ON_REQUEST = message("tested on request: a person chose the moment")
 
 
 def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Message:
@@ -505,6 +509,8 @@ def _line_words(line: DerivedResult, zone: ZoneInfo, language: Language) -> Iter
     yield f"  {at}  {mark}  {line.figures.in_(language)}  {line.why.in_(language)}  [{line.id}]"
     if line.doubt is not None:
         yield f"      {DOUBTFUL.in_(language)}{line.doubt.in_(language)}"
+    if line.command:
+        yield f"      {ON_REQUEST.in_(language)} [{line.command}]"
 
 
 def _day_words(day: DerivedDay, language: Language) -> str:

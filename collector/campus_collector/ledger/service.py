@@ -55,6 +55,9 @@ SILENT = "agent_silent"
 OFF = (SILENT, "all_endpoints_off")
 """Causes for which there is nothing to measure: any result shows that it is over."""
 
+INSIDE_LESSONS = ("live_class", "recording_room")
+"""Target and subject of what disturbs lessons inside the school: the verdict of the live class is that of the line, and does not count it."""
+
 _Key = tuple[str, str]
 
 
@@ -190,6 +193,8 @@ class Ledger:
                     judged.append(
                         _LedgerSubject(subject, target, rule, evidence, self._since(subject, evidence), valid)
                     )
+                    if rule.minutes is not None:
+                        judged.append(_inside_lessons(subject, target, rule, evidence))
         return judged
 
     def _evidence(self, subject: Subject, target: str, rows: Sequence[DayRow]) -> dict[date, DayEvidence]:
@@ -276,7 +281,8 @@ class Ledger:
         self, school: School, subjects: Sequence[_LedgerSubject], snapshots: Mapping[_Key, _Snapshot], day: date
     ) -> SharedCause | None:
         """One cause for the whole school, on this day."""
-        if len(snapshots) > 1 and all(_is_silent(snapshot) for snapshot in snapshots.values()):
+        heard = [snapshot for key, snapshot in snapshots.items() if key != INSIDE_LESSONS]
+        if len(heard) > 1 and all(_is_silent(snapshot) for snapshot in heard):
             rooms = tuple(name for target, name in snapshots if target == CLASSROOMS)
             evidence = message("nothing has come from this school")
             return SharedCause(school.id, CLASSROOMS, Cause(OF_ALL["no_report"], 1.0, evidence), rooms)
@@ -335,6 +341,24 @@ class Ledger:
             return None
         problem, events = self._opened(history, whole, day, at, severity)
         return msgspec.structs.replace(problem, covers=covers), events
+
+
+def _inside_lessons(uplink: Subject, target: str, rule: Target, days: Mapping[date, DayEvidence]) -> _LedgerSubject:
+    """What disturbed lessons inside the school: a day fails on which the network or a required recorder was interrupted in a lesson.
+
+    It is never silent: the line's own days say that nothing was observed.
+    """
+    inside = {day: _inside_day(of_day) for day, of_day in days.items() if of_day.valid}
+    outcomes = {day: of_day.passing == of_day.valid for day, of_day in inside.items()}
+    room = replace(uplink, id=INSIDE_LESSONS[1], kind="recording_room", name="")
+    return _LedgerSubject(room, target, rule, inside, date.max, outcomes)
+
+
+def _inside_day(of_day: DayEvidence) -> DayEvidence:
+    """Only what was inside; `passing` are the minutes without the place that was interrupted longest."""
+    symptoms = {name: count for name, count in of_day.symptoms.items() if name.startswith("inside:")}
+    worst = max(symptoms.values(), default=0)
+    return DayEvidence(valid=of_day.valid, passing=max(0, of_day.valid - worst), symptoms=symptoms)
 
 
 def _is_silent(snapshot: _Snapshot) -> bool:

@@ -45,7 +45,7 @@ BREAKS = (time(7, 40), time(9, 45), time(10, 40), time(12, 10), time(15, 20), ti
 BUCKET_RATIO = 1.6
 HOST = HostRecord(0.1, 4, 0.2, 2_000_000_000, 1_200_000_000, 16_000_000_000, 9_000_000_000, 1e6, 34_000_000)
 
-OS = "Debian GNU/Linux 12"
+OS = LABEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from campus_collector.store.tables.archives import ArchiveTable
 from campus_collector.store.tables.area import AreaTable
 from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
+from campus_collector.store.tables.commands import CommandTable
 from campus_collector.store.tables.evidence import EvidenceTable
 from campus_collector.store.tables.inventory import InventoryTable
 from campus_collector.store.tables.ledger import LedgerTable
@@ -32,6 +33,7 @@ from campus_collector.store.tables.monthly import MonthlyTable
 from campus_collector.store.tables.outgoing import OutgoingTable
 from campus_collector.store.tables.people import PeopleTable
 from campus_collector.store.tables.quarantine import QuarantineTable
+from campus_collector.store.tables.releases import ReleaseTable
 from campus_collector.store.tables.results import ResultTable
 from campus_collector.store.tables.shared_keys import SharedKeyTable
 from campus_collector.store.tables.sizes import SizeTable
@@ -57,6 +59,7 @@ class Store:
         self.archived = ArchivedResults(self.archives, archive_dir)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database, self.archived)
+        self.commands = CommandTable(database)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
         self.ledger = LedgerTable(database)
@@ -64,6 +67,7 @@ class Store:
         self.outgoing = OutgoingTable(database)
         self.people = PeopleTable(database)
         self.quarantine = QuarantineTable(database)
+        self.releases = ReleaseTable(database)
         self.results = ResultTable(database, self.archived)
         self.schools = SchoolTable(database)
         self.shared_keys = SharedKeyTable(database)

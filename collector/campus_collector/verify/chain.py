@@ -139,11 +139,13 @@ class ChainCheck:
         self.results = 0
         self.results_before = 0
         """Results that were stored before the chain began."""
+        self.heads = len(known_heads)
+        """How many known heads were compared."""
         self._school = school
         self._length = 0
         self._first_missing = ""
-        self.lost_months: set[str] = set()
-        """Months whose archive cannot be read: the chain goes on from the next checkpoint."""
+        self.lost: dict[str, Message] = {}
+        """Months whose archive could not be read, and why: the chain goes on from the next checkpoint."""
         self._head_is_known = True
         self._is_damaged = False
         self._misfiled: list[str] = []
@@ -175,7 +177,7 @@ class ChainCheck:
             self.results_before += 1
             return head
         if leaf.lost:
-            self.lost_months.add(leaf.lost)
+            self.lost.setdefault(leaf.lost.month, leaf.lost.words)
             self._head_is_known = False
         elif leaf.raw is None and not leaf.damage and not self._first_missing:
             self._first_missing = leaf.id
@@ -185,7 +187,7 @@ class ChainCheck:
         head = next_head(head, leaf.raw or b"")
         checkpoint = self._checkpoints.pop(leaf.sequence, None)
         if not self._head_is_known:  # nor are heads at these places compared: what leads to them is in the lost archive
-            self._waiting.pop(leaf.sequence, None)
+            self.heads -= len(self._waiting.pop(leaf.sequence, ()))
             if checkpoint is None:
                 return head
             self._head_is_known = True

@@ -1,9 +1,9 @@
 """Verifies the whole database, or one school."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from campus_base.messages import message
+from campus_base.messages import Message, message
 from campus_collector.domain.days import EPOCH
 from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.store.errors import ArchiveLost
@@ -44,46 +44,56 @@ def verify(
         if head.school not in schools
     ]
     results = unsealed = days = heads = 0
-    lost: set[str] = set()
+    lost: dict[str, Message] = {}
     for done, school_id in enumerate(schools):
         if progress is not None:
             progress(done, len(schools))
-        receipts = store.chain.receipts(school_id)
-        heads_of_school = [head for head in known_heads if head.school == school_id] + [
-            KnownHead(school_id, sequence, head.hex(), RECEIPT) for sequence, head in receipts.items() if sequence
-        ]
-        chain = ChainCheck(store, school_id, heads_of_school)
+        chain = ChainCheck(store, school_id, [*_heads_of(store, school_id, known_heads)])
         findings += chain.findings
-        lost |= chain.lost_months
+        lost |= chain.lost
         results, unsealed = results + chain.results, unsealed + chain.results_before
-        heads += len(heads_of_school)
-        try:
-            for finding in evidence_findings(store, verdicts, school_id):
-                if finding is not None:
-                    findings.append(finding)
-                    break
-                days += 1
-            else:
-                findings += _tally_findings(verdicts, school_id)
-        except ArchiveLost as error:
-            lost.add(error.month)
+        heads += chain.heads
+        days += _check_days(store, verdicts, school_id, findings, lost)
     if progress is not None:
         progress(len(schools), len(schools))
-    findings += _lost_archives(store, schools, lost)
+    findings += _lost_archives(store, lost)
     return Checked(len(schools), results, unsealed, days, tuple(findings), heads)
 
 
-def _lost_archives(store: Store, schools: Sequence[str], lost: set[str]) -> list[Difference]:
-    """Why the archives of months that have left the database cannot be read; also those that no school needed so far."""
-    findings: list[Difference] = []
+def _heads_of(store: Store, school: str, known_heads: Sequence[KnownHead]) -> Iterator[KnownHead]:
+    """Those of reports and persons, and those of receipts."""
+    yield from (head for head in known_heads if head.school == school)
+    for sequence, head in store.chain.receipts(school).items():
+        if sequence:
+            yield KnownHead(school, sequence, head.hex(), RECEIPT)
+
+
+def _check_days(
+    store: Store, verdicts: Verdicts, school: str, findings: list[Difference], lost: dict[str, Message]
+) -> int:
+    """How many days of a school agree. Differences, and archives that could not be read, are added to `findings` and `lost`."""
+    days = 0
+    try:
+        for finding in evidence_findings(store, verdicts, school):
+            if finding is not None:
+                findings.append(finding)
+                return days
+            days += 1
+        findings += _tally_findings(verdicts, school)
+    except ArchiveLost as error:
+        lost.setdefault(error.month, error.text)
+    return days
+
+
+def _lost_archives(store: Store, lost: dict[str, Message]) -> list[Difference]:
+    """What could not be read while schools were checked, and files of other archives that are not as they were archived."""
     for month in store.archives.removed():
-        try:
-            for school in schools:
-                store.archived.of_school(month, school)
-        except ArchiveLost as error:
-            findings.append(Difference("", error.text))
-            lost.discard(month.month)
-    return findings
+        if month.month not in lost:
+            try:
+                store.archived.must_be_whole(month)
+            except ArchiveLost as error:
+                lost[month.month] = error.text
+    return [Difference("", lost[month]) for month in sorted(lost, reverse=True)]
 
 
 def _tally_findings(verdicts: Verdicts, school: str) -> list[Difference]:

@@ -35,7 +35,7 @@ def told(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> li
 
 def test_the_sample_loads_and_shows_every_default(tmp_path: Path) -> None:
     config = load_config(ROOT / "deploy" / "agent.sample.toml", {})
-    assert [room.id for room in config.classrooms] == ["c101", "c102"]
+    assert [room.id for room in config.classrooms] == ["c101", "c102", "c103"]
     assert config.uplink is not None
     assert config.uplink.required_bits_per_second == 1_000_000_000
     assert [service.id for service in config.services] == ["smartedu-cn"]
@@ -111,7 +111,8 @@ def test_the_environment_overrides_and_is_checked_too(tmp_path: Path) -> None:
         (("https://", "ftp://"), "collector.url: must be a URL with https:// / http://, not 'ftp://collector.example:8443'"),
         (('id = "c101"', 'id = "uplink"'), "classroom[0].id: 'uplink' is reserved for the school itself"),
         (('id = "c101"', 'id = "c101"\nport = 70000'), "classroom[0].port: must be within 1 … 65_535, not 70000"),
-        (('id = "c101"', 'id = "c101"\nengine = "speedtest"'), "classroom[0].engine: must be one of campus, iperf3, not 'speedtest'"),
+        (('id = "c101"', 'id = "c101"\nengine = "browser"'), "page.port: must be set: the classroom's page serves engine 'browser' (c101)"),
+        (('id = "c101"', 'id = "c101"\nengine = "speedtest"'), "classroom[0].engine: must be one of campus, iperf3, browser, not 'speedtest'"),
         (('id = "c101"', 'id = "c101"\nprot = 1'), "classroom[0].prot: unknown key; did you mean 'port'?"),
         (('host = "10.0.1.2"', 'host = "10.0.1.2; rm"'), "classroom[0].host: must be a host name or an IP address, not '10.0.1.2; rm'"),
         (("[collector]", "[timetable]\nperiods = ['8-9']\n[collector]"), "timetable.periods[0]: must be a period like 08:00-08:45, not '8-9'"),

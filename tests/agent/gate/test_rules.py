@@ -8,6 +8,7 @@ from campus_agent.gate import rules as module
 from campus_agent.gate.rules import (
     BROWSER,
     LATENCY,
+    OFFICE,
     SCHEDULE,
     TERMINAL,
     GateReason,
@@ -19,7 +20,7 @@ from campus_agent.gate.rules import (
 )
 from campus_wire.failures import SkipReason
 
-COLUMNS = {"schedule": SCHEDULE, "latency": LATENCY, "terminal": TERMINAL, "browser": BROWSER}
+COLUMNS = {"schedule": SCHEDULE, "latency": LATENCY, "terminal": TERMINAL, "browser": BROWSER, "office": OFFICE}
 PLENTY = Situation(bytes_left=10**9)
 SECONDS, BYTES = 20.0, 10**6
 DECIDED = {

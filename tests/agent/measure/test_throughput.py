@@ -489,7 +489,7 @@ def test_more_than_64_kib_of_report_does_not_hang() -> None:
 
 
 def test_every_engine_is_in_the_list() -> None:
-    assert set(throughput.ENGINES) == {"iperf3", "campus"}
+    assert set(throughput.ENGINES) == {"iperf3", "campus", "browser"}
 
 
 def charged(request: ThroughputRequest) -> tuple[ThroughputResult, int]:

@@ -370,7 +370,7 @@ def test_a_process_that_takes_too_long_is_not_begun_again_at_once(
     close(world, OCTOBER)
     begun = []
 
-    def takes_long(month: str) -> bytes | None:
+    def takes_long(month: str, leaves: bool) -> bytes | None:
         begun.append(month)
         raise subprocess.TimeoutExpired("archive", 3600)
 

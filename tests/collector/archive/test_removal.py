@@ -1,6 +1,8 @@
 """Months leave the database: everybody reads them from the archive, a lost archive is said, and a kill at any moment loses nothing."""
 
+import random
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -11,13 +13,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from campus_base.messages import message
 from campus_collector.archive import removal as removal_module
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.removal import months_due
-from campus_collector.archive.worker import ArchiveWanted
+from campus_collector.archive.service import LEASE
 from campus_collector.archive.write import _locked
 from campus_collector.cli.main import main
+from campus_collector.config import load_config
+from campus_collector.domain.archive import RemovedMonth
 from campus_collector.domain.days import EPOCH
+from campus_collector.http.service import _archive_wanted
+from campus_collector.store.archive.removed import ArchivedSchool
 from campus_collector.store.errors import ArchiveLost
 from campus_collector.verify.database import verify
 from tests.collector.archive.months import FIRST, NOVEMBER, OCTOBER, close, send_two_months
@@ -67,6 +74,8 @@ def test_readers_do_not_notice(world: World) -> None:
     assert rows(world) == stored - 33
     assert everything(world) == before
     assert findings(world) == []
+    (month,) = world.get("/v1/archive").json["months"]
+    assert (month["state"], month["has_left_database"]) == ("archived", True)
     events = [event.what for event in world.service.store.ledger.events() if event.what.startswith("month_")]
     assert sorted(events) == ["month_archived", "month_removal_begun", "month_removed"]
     with pytest.raises(NotArchived, match="has left the database"):
@@ -176,32 +185,61 @@ def test_when_a_month_is_due(world: World) -> None:
     assert months_due(store, zone, 13, END) == []
 
 
-@pytest.mark.sqlite_only("the process is given its file")
-@pytest.mark.parametrize("seconds", [0.7, 1.0, 1.4])
-def test_the_process_is_killed(world: World, seconds: float) -> None:
+SLOWED = """
+import sys, time
+from campus_collector.archive import removal, worker
+from campus_collector.store.tables.archives import ArchiveTable
+remove_some = ArchiveTable.remove_some
+def slowed(*arguments):
+    removed = remove_some(*arguments)
+    print("committed", file=sys.stderr, flush=True)
+    time.sleep(0.02)
+    return removed
+ArchiveTable.remove_some = slowed
+removal.ROWS_A_COMMIT = 1
+sys.exit(worker.main())
+"""
+"""The process that removes a month: one result a commit, and a line after each."""
+
+
+def test_the_process_is_killed(world: World) -> None:
+    """After some commits, wherever it is by then; each next process goes on."""
     archived(world)
     before, config = everything(world), world.service.config
-    wanted = ArchiveWanted(
-        str(config.database),
-        str(config.policy_file),
-        config.timezone.key,
-        config.county,
-        str(config.archive_dir),
-        "2026-10",
-        True,
-    )
-    command = [sys.executable, "-m", "campus_collector.archive.worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.write(msgspec.json.encode(wanted))
-        process.stdin.close()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+    wanted = msgspec.json.encode(_archive_wanted(config, "2026-10", True))
+    generator = random.Random()
+    kills = 0
+    for _ in range(3 if config.postgres else 10):
+        commits = generator.randrange(1, 3)
+        command = [sys.executable, "-c", SLOWED]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            process.stdin.write(wanted)
+            process.stdin.close()
+            for line in process.stderr:
+                commits -= line == b"committed\n"
+                if commits == 0:
+                    break
             process.kill()
+        kills += process.returncode == -signal.SIGKILL
+        assert everything(world) == before
+        release_archives(world)
+    assert kills >= 3
+    assert findings(world) == []
+    world.service.archives.remove(OCTOBER)
     assert everything(world) == before
-    subprocess.run(command, input=msgspec.json.encode(wanted), check=True, stdout=subprocess.PIPE)
-    assert everything(world) == before
+    assert findings(world) == []
+    assert world.service.store.archives.removed()[0].results == 33
+
+
+def release_archives(world: World) -> None:
+    """As when a minute has passed since its holder was killed."""
+    world.service.store._database.write(
+        lambda transaction: transaction.execute("DELETE FROM lease WHERE name = :name", {"name": LEASE})
+    )
 
 
 @pytest.mark.sqlite_only("the command is given the folder of its file")
@@ -220,3 +258,47 @@ def test_a_folder_that_another_process_writes_is_no_leftover(world: World, tmp_p
     with _locked(tmp_path / ".month=2026-10.1111.part"):
         world.service.archives.copy(OCTOBER, tmp_path)
     assert [path.name for path in sorted(tmp_path.glob("*month*"))] == [".month=2026-10.1111.part", "month=2026-10"]
+
+
+def test_by_itself_nothing_leaves_a_server(tmp_path: Path) -> None:
+    """Other machines may not see this one's folder of archives."""
+    file = tmp_path / "collector.toml"
+    kept = {}
+    for store in ('url = "sqlite:////tmp/campus.db"', 'url = "postgresql://db/campus"'):
+        for more in ("", "keep_months = 7"):
+            file.write_text(f"[store]\n{store}\n{more}\n", encoding="utf-8")
+            kept[store[7:13], more] = load_config(file, None).keep_months
+    assert list(kept.values()) == [13, 7, 0, 7]
+
+
+def test_words_of_a_lost_archive_do_not_say_where_the_folder_is(world: World) -> None:
+    archived(world)
+    world.service.archives.remove(OCTOBER)
+    folder = world.service.config.archive_dir / "month=2026-10"
+    (folder / "links.csv.gz").unlink()
+    (found,) = findings(world)
+    assert "month=2026-10/links.csv.gz: " in found
+    shutil.rmtree(folder)
+    with pytest.raises(ArchiveLost) as lost:
+        world.service.store.results.of_subject("s001", "c101", "throughput", FIRST, OCTOBER.end)
+    assert "month=2026-10/manifest.json: " in str(lost.value)
+    for text in (str(lost.value), lost.value.in_("zh"), *findings(world)):
+        assert str(world.service.config.archive_dir.parent) not in text
+
+
+def test_an_archive_that_could_not_be_read_once_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    archived(world)
+    world.service.archives.remove(OCTOBER)
+    archive, failures = world.service.store.archived, [1]
+    of_school = archive.of_school
+
+    def fails_once(month: RemovedMonth, school: str) -> ArchivedSchool:
+        if failures:
+            failures.pop()
+            raise ArchiveLost(month.month, message("cannot be read"))
+        return of_school(month, school)
+
+    monkeypatch.setattr(archive, "of_school", fails_once)
+    (found,) = findings(world)
+    assert found.startswith("the results of 2026-10 have left the database")
+    assert findings(world) == []

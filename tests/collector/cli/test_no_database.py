@@ -29,6 +29,10 @@ NEED_ONE = {
     ("store", "compact"): (),
     ("area", "status"): (),
     ("area", "revoke"): ("c01",),
+    ("measure",): ("s001/c101",),
+    ("release", "list"): (),
+    ("release", "stop"): ("0.4.0",),
+    ("release", "key"): (),
 }
 MORE = {
     ("agent-token",): ("s001", "--revoke"),
@@ -42,7 +46,7 @@ MORE = {
 BEGIN_OR_DO_WITHOUT = {
     ("serve",), ("agent-token",), ("enroll-code",), ("person", "add"), ("inventory", "import"), ("simulate",), ("restore",),
     ("inventory", "sample"), ("tls", "init"), ("tls", "renew"), ("grafana", "provision"), ("grafana", "export"), ("migrations",), ("check-config",),
-    ("store", "copy"), ("archive", "verify"), ("rejudge",), ("area", "enroll-code"), ("area", "enroll"), ("area", "send"),
+    ("store", "copy"), ("archive", "verify"), ("rejudge",), ("area", "enroll-code"), ("area", "enroll"), ("area", "send"), ("release", "add"),
 }  # fmt: skip
 
 

@@ -59,6 +59,10 @@ def test_three_disturbed_days_open_a_problem_that_names_the_line(school: World) 
     assert ended.state == "closed"
 
 
-def test_a_recorder_that_is_away_is_no_problem_of_the_line(school: World) -> None:
-    send(school, "rrrrr")
-    assert live(school, date(2026, 11, 6)) == []
+def test_a_recorder_that_is_away_is_a_problem_of_the_room_and_not_of_the_line(school: World) -> None:
+    send(school, "rrr+++")
+    assert live(school, date(2026, 11, 3)) == []
+    (problem,) = live(school, date(2026, 11, 4))
+    assert (problem.subject, problem.state, problem.diagnosis) == ("recording_room", "open", "recorder_interrupted")
+    (ended,) = live(school, date(2026, 11, 9))
+    assert (ended.subject, ended.state) == ("recording_room", "closed")

@@ -67,7 +67,7 @@ def test_the_patterns_are_found() -> None:
 
 BEGINS = re.compile(r"(SELECT|INSERT INTO|UPDATE (?!SET\b)|DELETE FROM|WITH)\b")
 PARAMETER = re.compile(r"'(?:[^']|'')*'|(?<!:):([a-z_]\w*)")
-NOT_WHOLE = 27
+NOT_WHOLE = 28
 """So many statements have a part that only their function knows; the suite runs them on both databases (`--store postgres`)."""
 
 

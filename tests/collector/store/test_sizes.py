@@ -25,7 +25,7 @@ def test_the_first_day_tells_no_growth(world: World) -> None:
 
 
 def test_growth_and_the_days_that_are_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Database, "space", lambda self: (1_000_000, FREE_BYTES))
+    monkeypatch.setattr(Database, "space", lambda self: (1_000_000, FREE_BYTES, 0))
     today = datetime.now(UTC).astimezone(world.service.config.timezone).date()
     world.send(*(throughput(at=at) for at in days(2, 1)))
     world.service.store.sizes.note(today - timedelta(days=2))
@@ -41,7 +41,7 @@ def test_growth_and_the_days_that_are_left(world: World, monkeypatch: pytest.Mon
 
 
 def test_a_database_on_another_machine_has_no_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Database, "space", lambda self: (1_000_000, None))
+    monkeypatch.setattr(Database, "space", lambda self: (1_000_000, None, 0))
     world.send(throughput())
     assert "free_bytes" not in metrics(world)
     assert "磁盘写满还需" not in world.get("/fleet?lang=zh").body.decode()

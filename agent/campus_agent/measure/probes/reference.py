@@ -14,7 +14,7 @@ DURATION_SECONDS, MIN_DURATION_SECONDS, WARMUP_SECONDS = 10, 5, 1
 
 def jobs(config: AgentConfig) -> list[Job]:
     seconds = config.cycle.reference_days * DAY_SECONDS
-    endpoints = endpoints_of(config) if seconds else []
+    endpoints = [each for each in endpoints_of(config) if each.engine != "browser"] if seconds else []
     return [Job("reference", endpoint.id, seconds, "load", heavy=True, on_blackout="omit") for endpoint in endpoints]
 
 

@@ -9,8 +9,16 @@ from typing import NamedTuple
 import msgspec
 
 from campus_agent.config.model import AgentConfig
+from campus_agent.measure.browser import engine as browser_engine
+from campus_agent.measure.browser.messages import socket_path
 from campus_agent.measure.burst import engine as burst_engine
-from campus_agent.measure.burst.spec import BUCKET_COST_RATIO, BURST_SECONDS, OFFERED_RATIO, bucket_bytes
+from campus_agent.measure.burst.spec import (
+    BUCKET_COST_RATIO,
+    BURST_SECONDS,
+    OFFERED_RATIO,
+    STREAM_SECONDS,
+    bucket_bytes,
+)
 from campus_agent.measure.iperf3 import engine as iperf3_engine
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.probe import AnyFinding, Cost, Finding, Probe, Run
@@ -35,6 +43,7 @@ class Engine(NamedTuple):
 ENGINES = {
     "campus": Engine(burst_engine.measure, burst_engine.deadline_seconds),
     "iperf3": Engine(iperf3_engine.measure, iperf3_engine.deadline_seconds),
+    "browser": Engine(browser_engine.measure, browser_engine.deadline_seconds),
 }
 
 
@@ -58,6 +67,8 @@ def request_of(config: AgentConfig, subject: str, max_bytes: int | None) -> Thro
         max_cpu_ratio=config.limits.max_cpu_ratio,
         test_key_file=str(config.test_key_file) if config.test_key_file else None,
         max_bytes=max_bytes,
+        subject=endpoint.id,
+        page_socket=str(socket_path(config.state_dir)),
     )
 
 
@@ -80,6 +91,8 @@ def least_bytes(config: AgentConfig, subject: str) -> int:
     if endpoint.engine == "campus":
         bursts = round(2 * rate * OFFERED_RATIO * QUICK_BURSTS * BURST_SECONDS / 8)
         return bursts + (2 * round(BUCKET_COST_RATIO * bucket_bytes(rate)) if endpoint.id == "uplink" else 0)
+    if endpoint.engine == "browser":
+        return round(2 * rate * OFFERED_RATIO * STREAM_SECONDS / 8)
     seconds = config.throughput.duration_seconds + config.throughput.warmup_seconds
     return round(2 * rate * seconds / 8)
 
@@ -87,7 +100,7 @@ def least_bytes(config: AgentConfig, subject: str) -> int:
 def typical_cost(config: AgentConfig, subject: str) -> Cost:
     """As measured in the lab (CHANGELOG)."""
     test_bytes = least_bytes(config, subject)
-    if endpoint_of(config, subject).engine == "campus":
+    if endpoint_of(config, subject).engine in ("campus", "browser"):
         return Cost(TYPICAL_QUICK_SECONDS + QUIET_CHECK_SECONDS, round(TYPICAL_QUICK_RATIO * test_bytes))
     seconds = config.throughput.duration_seconds + config.throughput.warmup_seconds
     return Cost(tcp_seconds(seconds) + QUIET_CHECK_SECONDS, test_bytes)

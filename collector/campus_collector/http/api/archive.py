@@ -34,6 +34,7 @@ class ArchivedMonthAnswer(msgspec.Struct, frozen=True):
     files are not there as they were archived).
 
     `manifest_sha256` is as it was recorded; a reader of one town is given the heads of that town's schools.
+    `has_left_database`: its results are read from its archive.
     """
 
     month: str
@@ -46,6 +47,7 @@ class ArchivedMonthAnswer(msgspec.Struct, frozen=True):
     program_version: str | None = None
     policy_version: str | None = None
     heads: list[ArchivedHead] = []
+    has_left_database: bool = False
 
 
 class ArchiveAnswer(msgspec.Struct, frozen=True):
@@ -69,7 +71,9 @@ def _answer(entry: ArchiveEntry, town: str | None) -> ArchivedMonthAnswer:
         return ArchivedMonthAnswer(entry.month, entry.state)
     known = (record.archived_at, record.results, record.schools)
     if manifest is None or entry.state != "archived":
-        return ArchivedMonthAnswer(entry.month, entry.state, *known, manifest_sha256=record.manifest_sha256)
+        return ArchivedMonthAnswer(
+            entry.month, entry.state, *known, manifest_sha256=record.manifest_sha256, has_left_database=entry.has_left
+        )
     return ArchivedMonthAnswer(
         entry.month,
         entry.state,
@@ -79,4 +83,5 @@ def _answer(entry: ArchiveEntry, town: str | None) -> ArchivedMonthAnswer:
         manifest.program_version,
         manifest.policy_version,
         [ArchivedHead(*msgspec.structs.astuple(chain)) for chain in manifest.heads if not town or chain.town == town],
+        entry.has_left,
     )

@@ -52,7 +52,8 @@ class EnrolmentRoutes(Routes):
             raise HttpProblem(403, "Code refused", "the code is unknown, used or expired: ask the bureau for a new one")
         school, agent_id = enrolment.principal.school, enrolment.principal.agent_id
         log.info("agent enrolled", extra={"school": school, "address": address})
-        return Enrolled(school, enrolment.town, agent_id, token, now)
+        release_key = await in_thread(self.service.releases.public_key)
+        return Enrolled(school, enrolment.town, agent_id, token, now, release_key)
 
     @Operation(
         "POST",

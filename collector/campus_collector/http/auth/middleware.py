@@ -27,17 +27,20 @@ from campus_collector.http.forwarding import origin_of
 from campus_collector.http.responses import problem_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem", "/help"})
-OPEN_FOLDERS = ("/help/", "/static/")
-"""The manual, stylesheet and scripts: files of the program, the same everywhere."""
+OPEN_FOLDERS = ("/help/", "/static/", "/apt/")
+"""The manual, stylesheet and scripts: files of the program, the same everywhere. Packages of the agent: public, proved by their signature."""
 WALL = "/wall"
 WALL_COOKIE = "campus_wall"
 """The token of a wall's link: it opens that one page."""
 SELF_AUTHENTICATED = (
     ("GET", "/v1/config"),
+    ("GET", "/v1/commands"),
+    ("POST", "/v1/commands"),
     ("POST", "/v1/enroll"),
     ("POST", "/v1/token"),
     ("POST", "/v1/results"),
     ("POST", "/v1/slots"),
+    ("POST", "/v1/upgrade"),
     ("POST", "/v1/months"),
     ("PATCH", "/v1/problems"),
 )

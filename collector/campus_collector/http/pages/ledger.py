@@ -8,8 +8,9 @@ from starlette.responses import RedirectResponse, Response
 
 from campus_base.language import Language
 from campus_base.messages import Message, message
-from campus_collector.domain.problem import STATE_WORDS
+from campus_collector.domain.problem import STATE_WORDS, Problem
 from campus_collector.http.forwarding import origin_of
+from campus_collector.http.pages.commands import CommandPanel, command_panel
 from campus_collector.http.pages.forms import read_fields, read_form
 from campus_collector.http.pages.paging import ROWS_ON_A_PAGE, kept_query, page_of, query_with, requested_page
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
@@ -34,8 +35,10 @@ from campus_collector.http.problem_requests import (
 from campus_collector.http.query import language_of
 from campus_collector.http.responses import HttpProblem, in_thread
 from campus_collector.http.routes import form_at, page_at
+from campus_collector.http.school_view import find_school
 from campus_collector.judge.explanations import CAUSE_WORDS, UNIT_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.judge.rules import RULES
 from campus_collector.ledger.actions import NotPossible
 from campus_collector.ledger.listing import ORDERS, counts, event_words, names_in, select
 from campus_collector.ledger.table import CONTRADICTED, OVERDUE, Names, rows
@@ -185,9 +188,19 @@ class LedgerPages(PageRoutes):
                 today=today,
                 need=self.service.verdicts.policy.ledger.close_passing_days,
                 refusal=refusal,
+                panel=self._panel(page, problem),
             )
 
         return await self.answer(request, make)
+
+    def _panel(self, page: Page, problem: Problem) -> CommandPanel | None:
+        """Of the problem's subject; of the school's gateway where it is a whole school's. None where the school is gone."""
+        school = find_school(self.service, problem.school, page.scope.town)
+        if school is None:
+            return None
+        return command_panel(
+            page, school, problem.subject, RULES[problem.target].subject_kind if problem.subject else ""
+        )
 
 
 def _choices(page: Page, names: Names) -> list[tuple[str, str, list[tuple[str, str]]]]:

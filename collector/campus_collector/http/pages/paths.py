@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from urllib.parse import quote, urlencode
 
+from campus_wire.commands import CausedResult
 from campus_wire.records import AnyResult, kind_of
 
 KIND_PATHS = {"classroom": "subjects", "uplink": "subjects", "recording_room": "subjects", "service": "services"}
@@ -21,6 +22,12 @@ def lessons_path(school: str, day: date) -> str:
 def result_path(school: str, result: AnyResult) -> str:
     """Of a result's page. Kind and time stand in it, so that it is found by one step of the index."""
     query = urlencode({"kind": kind_of(result), "at": moment_text(result.started_at)}, safe=":")
+    return f"/schools/{quote(school)}/subjects/{quote(result.subject)}/results/{quote(result.id)}?{query}"
+
+
+def asked_result_path(school: str, result: CausedResult) -> str:
+    """The same of a result that a gateway has named."""
+    query = urlencode({"kind": result.kind, "at": moment_text(result.started_at)}, safe=":")
     return f"/schools/{quote(school)}/subjects/{quote(result.subject)}/results/{quote(result.id)}?{query}"
 
 

@@ -112,6 +112,7 @@ FIELD_WORDS: dict[str, Message] = {
     "sent_bytes": message("sent"),
     "server": message("test server"),
     "skipped": message("not tested"),
+    "command": message("asked for by (command)"),
     "speed_bits_per_second": message("speed"),
     "success": message("succeeded"),
     "switch": message("switch"),

@@ -10,6 +10,7 @@ from campus_base.figures import percent
 from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.area.key import shown_fingerprint
 from campus_collector.http.pages.area import area_overview_page, requested_area_month
+from campus_collector.http.pages.commands import command_panel
 from campus_collector.http.pages.months import month_picker
 from campus_collector.http.pages.overview import Overview, OverviewModel
 from campus_collector.http.pages.paging import kept_query, requested_page
@@ -96,6 +97,7 @@ class SchoolPages(PageRoutes):
                 month=linked,
                 picker=month_picker(page, month),
                 school=SchoolModel(self.service, reader, month).page(school),
+                panel=command_panel(page, school),
                 month_words=reader.month(month),
                 judged_by=reader.judged_by(verdicts.policy, month),
                 updated=reader.updated(verdicts.zone),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from campus_collector.domain.days import EPOCH, parse_moment
 from campus_collector.domain.schools import School, Subject
+from campus_collector.http.pages.commands import command_panel
 from campus_collector.http.pages.device import DeviceModel
 from campus_collector.http.pages.evidence_sheet import evidence_sheet
 from campus_collector.http.pages.history import Span, requested_span
@@ -56,6 +57,7 @@ class SubjectPages(PageRoutes):
                 picker=month_picker(page, month),
                 school=school,
                 device=device,
+                panel=command_panel(page, school, device_id, "device"),
                 month_words=reader.month(month),
                 updated=reader.updated(month.zone),
             )
@@ -161,6 +163,7 @@ class SubjectPages(PageRoutes):
             picker=month_picker(page, month),
             school=school,
             subject=model.page(school, subject),
+            panel=command_panel(page, school, subject.id, subject.kind),
             spans_query=query_with(page.request, drop=("span",)),
             span_kept=kept_query(page.request, {"span"}),
             month_words=reader.month(month),

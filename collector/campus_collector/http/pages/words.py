@@ -13,6 +13,19 @@ IDENTITY_SHARED_WORDS = message(
 WORDS: dict[str, Message] = {
     "problems": message("Problem ledger"),
     "problem": message("Problem"),
+    "commands": message("Asked of the gateway"),
+    "command_what": message("What"),
+    "command_by": message("Asked by"),
+    "command_starts_in": message("begins in about {minutes} min"),
+    "command_result": message("result of {subject}"),
+    "command_result_comes": message("the result is on its way"),
+    "command_text": message("What the gateway says"),
+    "test_now": message("Test now"),
+    "test_now_hint": message(
+        "The gateway tests by its rules: never on an examination day, not beyond the day's bytes; in a lesson it waits for the next break, an hour at most."
+    ),
+    "all_commands": message("All that was asked of this gateway"),
+    "no_commands": message("Nothing was asked of this gateway yet."),
     "search": message("Search"),
     "search_hint": message(
         "Name or number of a school, classroom, town, device or problem; an address; a carrier; a person."
@@ -69,6 +82,15 @@ WORDS: dict[str, Message] = {
         "Rates are line rates: what the line carries with all its headers. A contract is compared with the slower direction of"
         " the newest valid test, with the tolerance of the policy; the month's verdict is by the target."
     ),
+    "releases": message("Releases of the agent"),
+    "no_releases": message("No release was added yet: gateways are upgraded by hand."),
+    "release_wave": message("Wave"),
+    "release_since": message("Since"),
+    "release_target": message("Offered version"),
+    "upgrade_none": message("nothing offered yet"),
+    "upgrade_offered": message("offered"),
+    "upgrade_installed": message("installed"),
+    "upgrade_returned": message("went back to the version before"),
     "unmeasured": message("Classrooms with too few tests"),
     "unmeasured_hint": message(
         "A classroom gets a verdict when it has enough valid tests on enough days; without, it counts as not met. The most frequent reason comes first."
@@ -372,6 +394,7 @@ WORDS: dict[str, Message] = {
         " for workdays, provisionally."
     ),
     "doubtful": message("doubtful: "),
+    "on_request": message("tested on request: a person chose the moment"),
     "targets": message("This month by target"),
     "rate_of": message("Compliance rate"),
     "no_subjects": message("nothing to judge yet"),

@@ -18,6 +18,10 @@ class ArchiveError(Exception):
         """Why, in one language, on one line."""
         return escape_cell(self.text.in_(language))
 
+    def words_below(self, folder: str) -> Message:
+        """The same without the path of anything above the folder of that name."""
+        return self.text
+
 
 class ArchiveDamaged(ArchiveError):
     """A file of an archive is missing, cannot be read, or is not what the manifest says; `file` is which."""
@@ -26,6 +30,13 @@ class ArchiveDamaged(ArchiveError):
         super().__init__(message("{file}: {words}", file=file, words=words))
         self.file = file
         self.words = words
+
+    def words_below(self, folder: str) -> Message:
+        """The same without the path of anything above the folder of that name."""
+        _, found, below = str(self.file).rpartition(f"/{folder}/")
+        place = f"{folder}/{below}" if found else self.file.name
+        is_safe = str(self.file.parent) not in self.words.en  # DuckDB's reasons may hold the path
+        return message("{file}: {words}", file=place, words=self.words if is_safe else message("cannot be read"))
 
 
 class DuckdbMissing(ArchiveError):

@@ -91,6 +91,17 @@ class ArchivedResults:
         with self._reading:
             return self._opened(month.month).chains.get(school)
 
+    def must_be_whole(self, month: RemovedMonth) -> None:
+        """Compare every file of a month with its manifest, also those that readers do not need. Raises ArchiveLost."""
+        with self._reading:
+            opened = self._opened(month.month)
+            opened.whole_files.clear()
+            try:
+                for path in opened.manifest.files:
+                    _must_be_as_archived(opened, path)
+            except ArchiveDamaged as error:
+                raise _lost(month.month, error) from None
+
     def rows(self, school: str, subject: str | None, kind: str | None, start: int, end: int) -> Iterator[MonthRow]:
         """Of one or all subjects and kinds, with start <= started_at < end, month by month, the newest month first."""
         for month in self.months(start, end):
@@ -108,11 +119,11 @@ class ArchivedResults:
         if self._directory is None:
             raise ArchiveLost(month, message("the folder of archives is not known"))
         archive = ArchivedMonth(self._directory / folder_name(month))
+        manifest_file = archive.folder / MANIFEST
         try:
-            changed_at = (archive.folder / MANIFEST).stat().st_mtime_ns
+            changed_at = manifest_file.stat().st_mtime_ns
         except OSError as error:
-            words = message("{file}: {words}", file=archive.folder / MANIFEST, words=error_words(error))
-            raise ArchiveLost(month, words) from None
+            raise _lost(month, ArchiveDamaged(manifest_file, error_words(error))) from None
         known = self._open.get(f"{month}/{changed_at}")
         if known is not None:
             return known
@@ -120,10 +131,10 @@ class ArchivedResults:
         try:
             manifest = archive.manifest
         except ArchiveDamaged as error:
-            raise ArchiveLost(month, error.text) from None
+            raise _lost(month, error) from None
         if record is None or manifest.sha256 != record.manifest_sha256 or hash_of(manifest) != manifest.sha256:
             words = message("is not the one that was recorded when the month was archived")
-            raise ArchiveLost(month, message("{file}: {words}", file=archive.folder / MANIFEST, words=words))
+            raise _lost(month, ArchiveDamaged(manifest_file, words))
         opened = _OpenMonth(archive, manifest, {chain.school: chain for chain in manifest.heads})
         self._open[f"{month}/{changed_at}"] = opened
         return opened
@@ -136,7 +147,7 @@ class ArchivedResults:
             read = opened.archive.rows(chain.town, _COLUMNS, "school = $school", school=school)
             rows = [MonthRow(kind, subject, at, place, pack(kind, raw)) for kind, subject, at, place, raw in read]
         except ArchiveError as error:
-            raise ArchiveLost(month, error.text) from None
+            raise _lost(month, error) from None
         return ArchivedSchool(rows)
 
 
@@ -191,14 +202,19 @@ def _must_be_whole(opened: _OpenMonth, month: str, school: str) -> None:
     if chain is None:
         return
     try:
-        _must_be_as_archived(opened, chain.town)
+        _must_be_as_archived(opened, results_file(chain.town))
     except ArchiveDamaged as error:
-        raise ArchiveLost(month, error.text) from None
+        raise _lost(month, error) from None
 
 
-def _must_be_as_archived(opened: _OpenMonth, town: str) -> None:
-    """Raises ArchiveDamaged for a town's file that is not the manifest's."""
-    file = opened.archive.file_of(town)
+def _lost(month: str, error: ArchiveError) -> ArchiveLost:
+    """Without the place of the folder: every reader of a page or an answer may be given the words."""
+    return ArchiveLost(month, error.words_below(folder_name(month)))
+
+
+def _must_be_as_archived(opened: _OpenMonth, path: str) -> None:
+    """Raises ArchiveDamaged for a file that is not the manifest's; `path` is within the month's folder."""
+    file = opened.archive.folder / path
     try:
         status = file.stat()
         state = (str(file), status.st_size, status.st_mtime_ns)
@@ -208,7 +224,7 @@ def _must_be_as_archived(opened: _OpenMonth, town: str) -> None:
             digest = file_digest(body, "sha256").hexdigest()
     except OSError as error:
         raise ArchiveDamaged(file, error_words(error)) from None
-    archived = opened.manifest.files.get(results_file(town))
+    archived = opened.manifest.files.get(path)
     if archived is None or archived.sha256 != digest:
         raise ArchiveDamaged(file, message("is not the file that was archived: its SHA-256 is another"))
     opened.whole_files.add(state)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 
+from campus_collector.domain.archive import LostArchive
 from campus_collector.domain.chain import Checkpoint, Leaf, ReceiptMismatch
 from campus_collector.store.archive.removed import ArchivedPlaces, ArchivedResults
 from campus_collector.store.columns import among, bytes_of, id_text, micros, moment
@@ -207,7 +208,7 @@ def _archived_leaf(archived: ArchivedPlaces, sequence: int, result_id: str) -> L
     try:
         row = archived.at(sequence)
     except ArchiveLost as error:
-        return Leaf(max(sequence, 0), result_id, None, lost=error.month)
+        return Leaf(max(sequence, 0), result_id, None, lost=LostArchive(error.month, error.text))
     return _leaf(sequence, result_id, None if row is None else (row.packed, row.subject, row.kind, row.started_at))
 
 

@@ -95,7 +95,7 @@ def test_a_person_works_on_it(ledger: World) -> None:
     assert (status, body["title"]) == (409, "Not possible")
     history = ledger.get("/v1/problems/1", Authorization=f"Bearer {token}").json["history"]
     assert [each["what"] for each in history] == [
-        "opened", "acknowledged", "assigned", "due_changed", "measure_noted", "claimed_fixed",
+        "opened", "acknowledged", "assigned", "due_changed", "measure_noted", "claimed_fixed", "command_asked",
     ]  # fmt: skip
     assert {each["who"] for each in history[1:]} == {"张三"}
     assert history[3]["values"] == {"due_on": due, "before": "2026-09-24"}

@@ -110,6 +110,17 @@ EXPECTED = {
     ("GET", "/v1/config"): frozenset({"agent"}),
     ("POST", "/v1/results"): frozenset({"agent"}),
     ("POST", "/v1/slots"): frozenset({"agent"}),
+    ("GET", "/v1/commands"): frozenset({"agent"}),
+    ("POST", "/v1/commands/none"): NOBODY,  # 404: the school was not asked; others 401
+    ("POST", "/v1/schools/s001/measure"): NOBODY,  # 409: the school has no such subject; others 401, 403
+    ("GET", "/v1/schools/s001/commands"): OF_T01,
+    ("GET", "/v1/schools/s001/commands/1"): NOBODY,  # 404: none was asked
+    ("GET", "/schools/s001/commands"): OF_T01,
+    ("POST", "/v1/schools/s001/commands"): NOBODY,
+    ("POST", "/schools/s001/commands"): NOBODY,
+    ("POST", "/v1/upgrade"): frozenset({"agent"}),
+    ("GET", "/apt/none"): NOBODY,
+    ("GET", "/releases"): READERS,
     ("POST", "/v1/slots/none/release"): NOBODY,  # 404: the agent holds no such slot; others 401
     ("POST", "/v1/enroll"): NOBODY,  # a code, not a token
     ("POST", "/v1/token"): frozenset({"agent"}),

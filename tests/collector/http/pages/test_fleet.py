@@ -9,10 +9,12 @@ import pytest
 from campus_base.messages import message
 from campus_collector.cli.main import main
 from campus_collector.domain.agents import Agent
+from campus_collector.domain.releases import GatewayUpgrade, Release, ReleasePackage
 from campus_collector.domain.schools import School
 from campus_collector.http.pages import fleet
 from campus_collector.http.pages.endpoints import endpoints_by_school, never_answers, total_kinds
 from campus_collector.http.pages.gateways import gateway_row, gateways, version_status
+from campus_collector.http.pages.upgrade_waves import upgrade_waves
 from campus_collector.judge.tally import ShortVerdict, ShortVerdicts
 from campus_collector.store.migrate import shipped
 from campus_wire.bandwidth import Verdict
@@ -194,3 +196,15 @@ def test_the_hour_of_the_test_server_is_shown(rate: float, gigabytes: str) -> No
 def test_the_page_shows_what_the_test_server_must_carry(world: World) -> None:
     assert "每小时最多 450 GB" in world.get("/fleet?lang=zh").body.decode()
     assert "up to 450 GB an hour" in world.get("/fleet?lang=en").body.decode()
+
+
+def test_the_column_is_filled_from_the_release_that_is_going_out(world: World) -> None:
+    store = world.service.store
+    assert upgrade_waves(world.service) == {}
+    package = ReleasePackage("2.0", "amd64", "0" * 64, 1, "Package: campus-agent")
+    store.releases.add(Release("2.0", "rolling", 0, NOW, NOW), package, [b"x"], "console")
+    store.releases.change_upgrade(lambda _: GatewayUpgrade("s001", "a", NOW, "1.0", "2.0", NOW))
+    store.releases.change_upgrade(lambda _: GatewayUpgrade("s002", "a", NOW, "1.0"))
+    assert {school: words.en for school, words in upgrade_waves(world.service).items()} == {"s001": "offered"}
+    store.releases.put(Release("2.0", "done", 3, NOW, NOW), "release_done", "console", NOW)
+    assert upgrade_waves(world.service) == {}
