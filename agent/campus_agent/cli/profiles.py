@@ -9,14 +9,14 @@ from pathlib import Path
 from campus_agent.cli.common import EXIT_NOT_MET, json_option
 from campus_agent.measure.equipment.identify.draft import UNKNOWN
 from campus_agent.measure.equipment.identify.fit import snmp_readings
-from campus_agent.measure.equipment.identify.walk import MAX_WALK_BYTES, parse_walk
+from campus_agent.measure.equipment.identify.walk import Walk, read_walk
 from campus_agent.measure.equipment.profile import Profile, load_profile, profile_files
 from campus_agent.measure.equipment.readings import Readings
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_base.readings import READINGS, in_words
-from campus_base.settings import ConfigurationError, Mistake, UnusableFile, read_file, read_text
+from campus_base.settings import ConfigurationError, Mistake, UnusableFile, read_text
 from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 
@@ -63,19 +63,21 @@ def run_check(arguments: argparse.Namespace, language: Language) -> int:
     try:
         text = read_text(file)
         profile = load_profile(file)
-        walked = _walked(profile, arguments.walk) if arguments.walk is not None else None
     except UnusableFile as error:
         return failed(EXIT_USAGE, f"{file}: {error.text.in_(language)}")
-    except OSError as error:
-        return failed(EXIT_USAGE, f"{arguments.walk}: {error_words(error).in_(language)}")
     except ConfigurationError as error:
         placed = [Mistake(_with_line(text, mistake.path), mistake.text) for mistake in error.mistakes]
         return failed(EXIT_USAGE, ConfigurationError(str(file), placed).in_(language))
+    try:
+        walk = read_walk(arguments.walk) if arguments.walk is not None else None
+    except (OSError, UnusableFile) as error:
+        words = error.text if isinstance(error, UnusableFile) else error_words(error)
+        return failed(EXIT_USAGE, f"{arguments.walk}: {words.in_(language)}")
     remarks = [*_unknown_lines(text), *_without_effect(profile, text)]
     for place, remark in remarks:
         print(escape_cell(f"  {place}: {remark.in_(language)}"))
-    if walked is not None:
-        _print_readings(walked, language)
+    if walk is not None:
+        _print_readings(_read_by(profile, walk), language)
     if remarks:
         return EXIT_NOT_MET
     print(
@@ -135,9 +137,8 @@ def _without_effect(profile: Profile, text: str) -> Iterator[tuple[str, Message]
         yield _with_line(text, "up_when_any"), message("names snmp, but there is no [[snmp]]: nothing is read")
 
 
-def _walked(profile: Profile, walk_file: Path) -> Readings:
-    """What the profile reads from a walk. Raises OSError, UnusableFile."""
-    walk = parse_walk(read_file(walk_file, MAX_WALK_BYTES).decode("utf-8", "surrogateescape"))
+def _read_by(profile: Profile, walk: Walk) -> Readings:
+    """What the profile reads from a walk."""
     return snmp_readings(profile.snmp, walk.objects, datetime.now().astimezone())
 
 

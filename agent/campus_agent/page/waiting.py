@@ -74,7 +74,10 @@ class WaitingPages:
             _answer(before, "rest" if before.tab != page.tab else "again")
 
     def note(self, room: str, what: str, client: str) -> None:
-        """A page of this classroom was refused: `elsewhere` or `key`. Forgotten as soon as the right page waits."""
+        """A page of this classroom was refused: `elsewhere` or `key`. Forgotten as soon as the right page waits; a page that was just answered comes back."""
+        seen = self._seen.get(room)
+        if seen is not None and absence_of(seen, monotonic()) is None:
+            return
         self._seen[room] = _LastSeen(what, monotonic(), client)
 
     def take(self, room: str, trial: str) -> WaitingPage | None:
@@ -112,7 +115,7 @@ class WaitingPages:
     def _watch(self) -> None:
         while not self._closed.is_set():
             for key, _ in self._selector.select(WATCH_SECONDS) if self._pages else ():
-                self._note_end(key.data)
+                self._note_end(key.data, key.fileobj)
             if not self._pages:
                 self._closed.wait(1.0)
             now = monotonic()
@@ -123,12 +126,13 @@ class WaitingPages:
                 self._seen[room] = _LastSeen("answered", now, page.client)
                 _answer(page, "again")
 
-    def _note_end(self, room: str) -> None:
-        """A connection became readable: it has ended, because a page that waits sends nothing."""
+    def _note_end(self, room: str, connection: object) -> None:
+        """This connection became readable: it has ended, because a page that waits sends nothing. Another may wait in its place already."""
         with self._lock:
-            page = self._remove(room)
-        if page is None:
-            return
+            page = self._pages.get(room)
+            if page is None or page.connection is not connection:
+                return
+            self._remove(room)
         what = "closed"
         try:
             page.connection.recv(1024)

@@ -14,6 +14,7 @@ from pysequoia import Profile, SignatureMode, Tsk, sign
 
 from campus_base.files import read_or_make
 from campus_base.messages import Message, message
+from campus_base.settings import UnusableFile, read_file
 from campus_collector.domain.releases import ReleasePackage
 from campus_collector.store.store import Store
 
@@ -47,10 +48,13 @@ def make_key(store: Store, folder: Path | None) -> Tsk:
 
 def read_package(file: Path) -> tuple[ReleasePackage, list[bytes]]:
     """A package's description, and its bytes in parts. Raises PackageRefused, OSError."""
-    if file.stat().st_size > MAX_PACKAGE_BYTES:
-        raise PackageRefused(message("it is larger than {count} bytes", count=MAX_PACKAGE_BYTES))
-    body = file.read_bytes()
-    done = subprocess.run(["dpkg-deb", "--field", str(file)], capture_output=True, check=False, timeout=COMMAND_SECONDS)
+    try:
+        body = read_file(file, MAX_PACKAGE_BYTES, message("it is larger than {count} bytes", count=MAX_PACKAGE_BYTES))
+    except UnusableFile as unusable:
+        raise PackageRefused(unusable.text) from None
+    done = subprocess.run(
+        ["dpkg-deb", "--field", str(file.absolute())], capture_output=True, check=False, timeout=COMMAND_SECONDS
+    )
     control = done.stdout.decode("utf-8", "replace").strip()
     fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and not line.startswith(" "))
     name, version, architecture = (fields.get(key, "") for key in ("Package", "Version", "Architecture"))

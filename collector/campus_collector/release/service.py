@@ -54,6 +54,7 @@ class Releases:
         """Add a package. Newer than all others it goes out in waves; else it is kept as a way back. Raises PackageRefused, OSError, StoreUnavailable."""
         now = now or datetime.now(UTC)
         package, parts = read_package(file)
+        make_key(self._store, self._key_folder)  # before anything is kept: what cannot be signed is not added
         if any(
             (each.version, each.architecture) == (package.version, package.architecture)
             for each in self._store.releases.packages()

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from campus_agent.page.keys import RoomKeys
 from campus_agent.page.rates import ArrivalCount
 from campus_agent.page.server import PageServer
 from campus_agent.page.shortcuts import shortcut_files, stay_url
-from campus_agent.page.waiting import RETURN_SECONDS, _LastSeen, absence_of
+from campus_agent.page.waiting import RETURN_SECONDS, WaitingPage, WaitingPages, _LastSeen, absence_of, answer_at
 from campus_wire.encapsulation import Encapsulation
 from tests.agent.page.test_page import MSS, ROOM, ask, config, page
 from tests.flow.programs import until
@@ -95,6 +96,37 @@ def test_pages_that_wait(tmp_path: Path) -> None:
         until(lambda: pages.client_of("c101"), 60, "it waits again")
         third.close()
         until(lambda: "the page was closed" in str(pages.absence("c101")), 60, "its end is seen")
+
+
+def test_the_end_of_an_earlier_connection_does_not_end_the_page_that_took_its_place() -> None:
+    """A page that is loaded again: its old connection's end is seen when the new one waits already."""
+    pages, lines = WaitingPages(), [socket.socketpair() for _ in range(2)]
+    try:
+        held = [WaitingPage(ours, "a", "127.0.0.1", "", False, "", answer_at()) for ours, _ in lines]
+        pages.add("c101", held[0])
+        pages.add("c101", held[1])
+        pages._note_end("c101", held[0].connection)
+        assert pages.absence("c101") is None
+        pages._note_end("c101", held[1].connection)
+        assert "the page was closed" in str(pages.absence("c101"))
+    finally:
+        pages.close()
+        for line in lines:
+            for end in line:
+                end.close()
+
+
+def test_a_stranger_does_not_hide_that_the_page_was_just_answered() -> None:
+    """Whoever posts a wrong key meanwhile must not make an answered page one that is away."""
+    pages, (ours, theirs) = WaitingPages(), socket.socketpair()
+    try:
+        pages.add("c101", WaitingPage(ours, "a", "127.0.0.1", "", False, "", answer_at()))
+        assert pages.take("c101", "t1") is not None
+        pages.note("c101", "key", "10.0.0.66")
+        assert pages.absence("c101") is None, "it comes back within seconds"
+    finally:
+        pages.close()
+        theirs.close()
 
 
 def test_a_request_is_answered_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

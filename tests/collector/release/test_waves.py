@@ -1,5 +1,6 @@
 """Waves of a release: rules as tables, and a county of 500 simulated gateways that ask a real store, day by day."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from campus_collector.domain.releases import (
     health,
     wave_size,
 )
+from campus_collector.release.repository import PackageRefused, read_package
 from campus_collector.release.service import Releases
 from campus_collector.store.open import open_store
 from campus_wire.records import UpgradeQuestion
@@ -143,3 +145,31 @@ def test_a_bad_release_stops_at_one_gateway(releases: Judged, kind: str) -> None
     assert newest.reason
     assert set(county.versions.values()) == {"1.0"}, "none stays on it"
     assert [event.what for event in releases._store.ledger.events()].count("release_stopped") == 1
+
+
+def test_a_release_that_cannot_be_signed_is_not_kept(tmp_path: Path) -> None:
+    """A disk that is full, a folder of another user: the same command once more adds it."""
+    store = open_store(tmp_path / "campus.db")
+    try:
+        file = deb(tmp_path, "1.0")
+        with pytest.raises(OSError):
+            Releases(store, tmp_path / "1.0.deb").add(file, T0)
+        assert (store.releases.all(), store.releases.packages()) == ([], [])
+        Releases(store, tmp_path).add(file, T0)
+        assert store.releases.index("InRelease") is not None
+    finally:
+        store.close()
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """A pipe would be waited for without end, a device would fill the memory."""
+    os.mkfifo(tmp_path / "pipe")
+    for name in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(PackageRefused, match="no file"):
+            read_package(name)
+
+
+def test_a_file_s_name_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deb(tmp_path, "1.0").rename(tmp_path / "--version")
+    monkeypatch.chdir(tmp_path)
+    assert read_package(Path("--version"))[0].version == "1.0"

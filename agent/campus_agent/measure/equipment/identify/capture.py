@@ -94,8 +94,8 @@ def evidence_of(by_direction: dict[Direction, bytes]) -> Evidence:
         detail = f"{direction[0]}:{direction[1]} {server[:80]}".strip()
         evidence.answers["rtsp"] = Answered("rtsp", True, detail=detail)
         _take_stream(evidence, answers, sent)
-    if evidence.stream_path or packets:
-        evidence.readings["stream_up"] = 1.0 if packets >= ENOUGH_PACKETS else 0.0
+    if packets >= ENOUGH_PACKETS:  # fewer say nothing: the media may go by UDP, or the capture end before them
+        evidence.readings["stream_up"] = 1.0
     return evidence
 
 

@@ -1,4 +1,4 @@
-"""Reads the text that `snmpwalk -On` prints (net-snmp) into objects. Pure; bounded, because such files come from other people.
+"""Reads the text that `snmpwalk -On` prints (net-snmp) into objects. Bounded, because such files come from other people.
 
 Both outputs are read: with the makers' MIBs loaded (`INTEGER: up(1)`, dates as text) and without. `iso.3.6` stands for `.1.3.6`.
 """
@@ -6,16 +6,20 @@ Both outputs are read: with the makers' MIBs loaded (`INTEGER: up(1)`, dates as 
 import re
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
 from campus_agent.measure.equipment.profile import OID_PATTERN
 from campus_agent.measure.equipment.readings import Value
+from campus_base.messages import message
+from campus_base.settings import read_file
 from campus_wire.digits import ascii_integer
 
 MAX_WALK_BYTES = 8_000_000
 MAX_OBJECTS = 50_000
 MAX_VALUE_LETTERS = 4_096
+_TOO_LARGE = message("is larger than 8 MB: no walk of one device")
 _MAX_NUMBER = 2**64
 _LINE = re.compile(r"(?:\.|iso\.|)([0-9][0-9.]{0,700}) = ?(.*)", re.DOTALL)
 _ISO = re.compile(r"iso\.")
@@ -33,6 +37,11 @@ class Walk(msgspec.Struct, frozen=True):
     objects: dict[str, Value]
     unread: tuple[int, ...] = ()
     cut: bool = False
+
+
+def read_walk(file: Path) -> Walk:
+    """The walk in a file. Raises OSError, UnusableFile."""
+    return parse_walk(read_file(file, MAX_WALK_BYTES, _TOO_LARGE).decode("utf-8", "surrogateescape"))
 
 
 def parse_walk(text: str) -> Walk:
@@ -80,7 +89,7 @@ def _value(text: str) -> Value | None:
         return b""
     typed = _TYPE.fullmatch(text)
     if typed is None or typed[1] not in _READERS:
-        return text[1:-1].encode() if len(text) >= 2 and text[0] == text[-1] == '"' else None
+        return text[1:-1].encode("utf-8", "surrogateescape") if len(text) >= 2 and text[0] == text[-1] == '"' else None
     return _READERS[typed[1]](typed[2].strip())
 
 

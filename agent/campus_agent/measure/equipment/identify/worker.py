@@ -16,12 +16,12 @@ from campus_agent.measure.equipment.identify.capture import MAX_CAPTURE_BYTES, r
 from campus_agent.measure.equipment.identify.draft import draft
 from campus_agent.measure.equipment.identify.evidence import Answered, Evidence, Identified, IdentifyTask
 from campus_agent.measure.equipment.identify.fit import rank
-from campus_agent.measure.equipment.identify.walk import MAX_WALK_BYTES, parse_walk
+from campus_agent.measure.equipment.identify.walk import read_walk
 from campus_agent.measure.equipment.poll import secret_of
 from campus_agent.measure.equipment.profile import Profile, load_profile, profile_files
 from campus_agent.measure.equipment.scrub import HIDDEN, forms
 from campus_agent.measure.probe import ProbeFailed
-from campus_base.settings import ConfigurationError, UnusableFile, read_file
+from campus_base.settings import ConfigurationError, UnusableFile
 from campus_wire.failures import FailureKind, Operation
 
 Task = IdentifyTask
@@ -76,11 +76,10 @@ def _recorded(path: Path, progress: Callable[[Any], None]) -> Evidence:
 
 def _take_walk(path: Path, evidence: Evidence) -> None:
     try:
-        text = read_file(path, MAX_WALK_BYTES).decode("utf-8", "surrogateescape")
+        walk = read_walk(path)
     except (OSError, UnusableFile) as error:
         detail = f"{path}: {getattr(error, 'strerror', None) or error}"
         raise ProbeFailed(Operation.PREPARE, FailureKind.NOT_CONFIGURED, detail) from None
-    walk = parse_walk(text)
     if not walk.objects:
         detail = f"{path}: no object in it; it must be what `snmpwalk -On` prints"
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)

@@ -10,6 +10,7 @@ from campus_agent.cli.main import main
 from campus_agent.cli.profiles import line_of
 from campus_agent.measure.equipment.identify.ask import without_passwords
 from campus_agent.measure.equipment.identify.capture import Segment, evidence_of, streams
+from campus_agent.measure.equipment.identify.walk import MAX_WALK_BYTES
 from campus_agent.measure.equipment.profile import load_profile
 from tests.agent.measure.equipment.peers import COMMUNITY, STREAM_PASSWORD, rtsp_source, snmpd
 
@@ -147,6 +148,18 @@ def test_a_gap_ends_what_is_read() -> None:
     assert not evidence_of(streams(segments)).speaks("rtsp")
 
 
+@pytest.mark.parametrize(("packets", "stream_up"), [(0, None), (3, None), (12, 1.0)])
+def test_a_stream_that_the_capture_does_not_show_is_no_stream_that_is_down(
+    packets: int, stream_up: float | None
+) -> None:
+    """RTP goes by UDP, or the capture ended before PLAY."""
+    there, back = ("10.0.1.9", 1, "10.0.1.50", 554), ("10.0.1.50", 554, "10.0.1.9", 1)
+    talk = ANSWERED[: ANSWERED.index(b"$\x00")] + b"".join(b"$\x00\x00\x10\x80" + bytes(15) for _ in range(packets))
+    evidence = evidence_of({there: ASKED, back: talk})
+    assert evidence.stream_path == "/Streaming/Channels/101"
+    assert evidence.readings.get("stream_up") == stream_up
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
@@ -199,3 +212,21 @@ def test_a_good_profile_and_one_that_cannot_be_meant(tmp_path: Path, capsys: pyt
     capsys.readouterr()
     assert main(["profiles", "check", str(tmp_path / "x.toml")]) == 1
     assert "5 limit[0].reading" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "no file, but a folder"), (b"x" * (MAX_WALK_BYTES + 1), "larger than 8 MB")]
+)
+def test_a_walk_that_cannot_be_used_is_the_file_that_is_named(
+    content: bytes | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile, walk = tmp_path / "x.toml", tmp_path / "walk"
+    profile.write_text('title_en = "x"\ntitle_zh = "x"\nup_when_any = ["tcp"]\n')
+    if content is None:
+        walk.mkdir()
+    else:
+        walk.write_bytes(content)
+    assert main(["profiles", "check", str(profile), "--walk", str(walk)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{walk}: "), error
+    assert says in error

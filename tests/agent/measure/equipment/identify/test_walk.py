@@ -17,6 +17,7 @@ from campus_agent.measure.equipment.readings import Value
         ('STRING: "V5.5.3 build 171025"', b"V5.5.3 build 171025"),
         ("STRING: Linux nvr 4.9", b"Linux nvr 4.9"),
         ('"unnamed"', b"unnamed"),
+        ('"\udcff\udcfe"', b"\xff\xfe"),
         ('""', b""),
         ("INTEGER: up(1)", 1),
         ("INTEGER: 4096 Bytes", 4096),
