@@ -29,23 +29,25 @@ class CarriedTests:
         self._turn = threading.Lock()
         self.running: CarriedTest | None = None
 
-    def run(self, request: ThroughputRequest, send: "AgentHandler") -> Finding[ThroughputRecord]:
-        """Measure the classroom of this request by its page."""
+    def run(self, request: ThroughputRequest, handler: "AgentHandler") -> Finding[ThroughputRecord]:
+        """Measure the classroom of this request by its page; `handler` sends the progress to the agent. Raises OSError."""
         if not self._turn.acquire(blocking=False):
             return _failed(Failure(Operation.REQUEST, FailureKind.BUSY, "another test runs by a waiting page"))
         try:
-            return self._run(request, send)
+            return self._run(request, handler)
         finally:
             self.running = None
             self._turn.release()
 
-    def _run(self, request: ThroughputRequest, send: "AgentHandler") -> Finding[ThroughputRecord]:
+    def _run(self, request: ThroughputRequest, handler: "AgentHandler") -> Finding[ThroughputRecord]:
         client = self.pages.client_of(request.subject)
         failure = self.pages.absence(request.subject)
         if client is None:
             detail = "the page of this classroom was just answered and is not back yet"
             return _failed(failure or Failure(Operation.CONNECT, FailureKind.BUSY, detail))
-        test = self.running = CarriedTest(request, client, lambda progress: send.answer(PageAnswer(progress=progress)))
+        test = self.running = CarriedTest(
+            request, client, lambda progress: handler.answer(PageAnswer(progress=progress))
+        )
         page = self.pages.take(request.subject, test.id)
         if page is None or page.client != client:
             test.over.set()

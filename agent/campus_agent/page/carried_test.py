@@ -56,6 +56,7 @@ class JudgedLoad(DirectionLoad):
     verdict: DirectionVerdict = OPEN
     estimates: list[RateEstimate] = field(default_factory=list)
     on_judged: Callable[["JudgedLoad"], None] | None = None
+    """Called with this load after each verdict of the windows so far."""
     samples: list[CounterSample] = field(default_factory=list)
 
     def expired(self) -> bool:
@@ -203,9 +204,6 @@ class CarriedTest:
 
     def expired(self) -> bool:
         return self.over.is_set()
-
-    def touch(self) -> None:
-        """Its page asks for something."""
 
     def ping(self, connection: socket.socket) -> None:
         """A small request on an idle line: note the kernel's round trip of the request before it."""

@@ -41,7 +41,7 @@ class WaitingPage:
 
 @dataclass(slots=True)
 class _LastSeen:
-    """What became of a classroom's page last."""
+    """What became of a classroom's page last: `answered`, `closed`, `silent`, `elsewhere` or `key`; `at` in monotonic seconds."""
 
     what: str
     at: float
@@ -103,6 +103,7 @@ class WaitingPages:
         return absence_of(self._seen.get(room), monotonic())
 
     def close(self) -> None:
+        """End the thread that watches; the pages' connections end with the process."""
         self._closed.set()
 
     def _remove(self, room: str) -> WaitingPage | None:
@@ -136,8 +137,10 @@ class WaitingPages:
         what = "closed"
         try:
             page.connection.recv(1024)
-        except (TimeoutError, OSError) as error:
-            what = "silent" if isinstance(error, TimeoutError) else "closed"
+        except TimeoutError:  # the keep-alive was not answered
+            what = "silent"
+        except OSError:
+            pass
         self._seen[room] = _LastSeen(what, monotonic(), page.client)
         with suppress(OSError):
             page.connection.close()

@@ -1,4 +1,4 @@
-"""GET /fleet/classrooms: every classroom with what answers its tests there, and which never answer."""
+"""GET /fleet/classrooms: every classroom with what answers its tests, and which never answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from campus_collector.http.pages.endpoints import KIND_WORDS, ClassroomEndpoint,
 from campus_collector.http.pages.paging import page_of, query_with, requested_page
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
-from campus_collector.http.query import language_of, must_be_known
-from campus_collector.http.responses import in_thread
+from campus_collector.http.query import choices, language_of, must_be_known
+from campus_collector.http.responses import bad_value, in_thread
 from campus_collector.http.routes import Operation, page_at
 from campus_collector.http.school_view import schools_in
 from campus_collector.judge.explanations import CAUSE_WORDS
@@ -25,11 +25,12 @@ from campus_collector.judge.explanations import CAUSE_WORDS
 MOST_LETTERS = 20
 """No kind of endpoint is longer."""
 NAMES_AT_ONCE = 500
+"""Of classrooms, in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassroomFilter:
-    """A selection; "": whatever."""
+    """A selection; "": whatever. `asleep`: only those that never answer."""
 
     town: str
     school: str
@@ -46,10 +47,13 @@ class ClassroomFilter:
 
 
 def requested_classrooms(request: Request) -> ClassroomFilter:
-    """The selection in a query; an unknown kind fits nothing, because gateways may name new ones."""
+    """The selection in a query; an unknown kind fits nothing, because gateways may name new ones. Raises HttpProblem 400."""
     query = request.query_params
     kind = (query.get("kind") or "")[:MOST_LETTERS]
-    return ClassroomFilter(query.get("town") or "", query.get("school") or "", kind, bool(query.get("asleep")))
+    asleep = query.get("asleep") or ""
+    if asleep not in ("", "1"):
+        raise bad_value("asleep", asleep, choices(("1",)))
+    return ClassroomFilter(query.get("town") or "", query.get("school") or "", kind, asleep == "1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,11 @@ def _counts(page: Page, every: Sequence[Gateway]) -> list[tuple[str, str, str]]:
     kinds = total_kinds(by_school)
     classrooms = f"{page.service.config.root_path}/fleet/classrooms"
     facts += [(words.in_(page.language), str(number), f"{classrooms}?kind={kind}") for kind, words, number in kinds]
-    asleep, covered, judged = (sum(getattr(of, name) for of in by_school) for name in ("asleep", "covered", "judged"))
+    asleep = sum(endpoints.asleep for endpoints in by_school)
+    covered, judged = (
+        sum(endpoints.covered for endpoints in by_school),
+        sum(endpoints.judged for endpoints in by_school),
+    )
     facts.append((page.words("rooms_asleep"), str(asleep), f"{classrooms}?asleep=1"))
     if judged:
         share = page.words("share_of", share=percent(covered / judged), count=covered, judged=judged)

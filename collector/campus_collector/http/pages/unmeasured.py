@@ -22,6 +22,7 @@ from campus_wire.bandwidth import Verdict
 
 TARGET = "classroom_bandwidth"
 NEVER = "never"
+"""`?only=`: those without any valid test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class ReasonRow:
 class UnmeasuredPage(PageRoutes):
     @page_at("/unmeasured", "Classrooms with too few tests in a month, by reason")
     async def unmeasured(self, request: Request) -> Response:
-        """By reason; of one (`?cause=`) or all of them the rooms one by one, with `?only=never` those without any valid test."""
+        """By reason; of one (`?cause=`) or all of them the classrooms one by one, with `?only=never` those without any valid test."""
         month, linked = page_month(request, self.service)
         requested_page(request)
         cause = request.query_params.get("cause", "")
@@ -86,7 +87,7 @@ class UnmeasuredPage(PageRoutes):
     def _rows(
         self, page: Page, schools: Sequence[School], rooms: Sequence[TooFewTests]
     ) -> list[tuple[School, str, str, int, str]]:
-        """School, room's id and name, valid tests, why; the names of those on this page are read at once."""
+        """School, classroom's id and name, valid tests, why; the names of those on this page are read at once."""
         by_id = {school.id: school for school in schools}
         pairs = [(room.school, room.subject) for room in rooms]
         names = (

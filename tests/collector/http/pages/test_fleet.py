@@ -133,6 +133,7 @@ def test_what_a_gateway_says_is_shown_and_selected(world: World) -> None:
     assert "一年级2班" in rooms
     assert "一年级1班" not in rooms
     assert "没有符合条件的班级" in world.get("/fleet/classrooms?asleep=1", Accept_Language="zh").body.decode()
+    assert world.get("/fleet/classrooms?asleep=0").status == 400
 
 
 def test_lists_are_files_too(world: World) -> None:
